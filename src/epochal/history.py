@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
-from epochal.errors import DataError
+from epochal.lines import LineWriter, read_lines
 
 
 class History:
@@ -26,7 +24,7 @@ class History:
     def __init__(self) -> None:
         """An empty history that lives in memory only."""
         self._series: dict[str, tuple[list[int], list[float]]] = {}
-        self._file: IO[str] | None = None
+        self._file: LineWriter | None = None
 
     @classmethod
     def of(cls, **series: Sequence[float]) -> History:
@@ -40,16 +38,14 @@ class History:
     def open(cls, path: Path) -> History:
         """Read what `path` holds, then append to it; a torn last line is dropped."""
         history = cls.read(path) if path.exists() else cls()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _mend_tail(path)
-        history._file = path.open("a", encoding="utf-8")
+        history._file = LineWriter(path)
         return history
 
     @classmethod
     def read(cls, path: Path) -> History:
         """The history saved at `path`."""
         history = cls()
-        for row in _rows(path):
+        for row in read_lines(path):
             history._remember(row)
         return history
 
@@ -58,7 +54,7 @@ class History:
         row: dict[str, float] = {"step": step, **{name: float(value) for name, value in values.items()}}
         self._remember(row)
         if self._file is not None:
-            self._file.write(json.dumps(row) + "\n")
+            self._file.write(row)
 
     def flush(self) -> None:
         """Hand what was appended to the operating system."""
@@ -102,30 +98,3 @@ class History:
             steps.append(step)
             values.append(float(value))
 
-
-def _rows(path: Path) -> Iterator[dict[str, float]]:
-    lines = path.read_text(encoding="utf-8").split("\n")
-    for number, line in enumerate(lines, start=1):
-        if not line:
-            continue
-        try:
-            yield json.loads(line)
-        except ValueError as error:
-            if number == len(lines):  # no newline behind it: the process died while writing
-                return
-            raise DataError(
-                f"Line {number} of {path.name} is not JSON: {line[:60]!r}.",
-                expected="one JSON object per line.",
-                remedy="delete that line, or start the run again in a new folder.",
-            ) from error
-
-
-def _mend_tail(path: Path) -> None:
-    """Cut a torn last line, so that the next line does not continue it."""
-    if not path.exists() or path.stat().st_size == 0:
-        return
-    with path.open("rb+") as file:
-        content = file.read()
-        keep = content.rfind(b"\n") + 1
-        if keep < len(content):
-            file.truncate(keep)

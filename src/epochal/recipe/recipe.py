@@ -1,0 +1,189 @@
+"""The recipe: a frozen value that fully says how to train.
+
+Every field has a default that is sound without measuring anything; stages replace some of them by what they
+measured, and what the user sets stays as it is. `recipe.toml` says of each value which of the three it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
+
+_CLOSED = {"extra": "forbid"}  # read by recipe.config: unknown keys are errors
+
+
+def about(default: Any, text: str) -> Any:  # noqa: ANN401 - dataclasses.field is typed this way
+    """A field with its line of documentation, which the docs and `recipe.toml` quote."""
+    return field(default=default, metadata={"about": text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataRecipe:
+    """What is learned from, and how it is split."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
+
+    image_size: Annotated[int, Ge(0), Le(512)] = about(64, "side of the square network input in pixels; by rule from the images' sizes (W4.1)")
+    validation_fraction: Annotated[float, Gt(0), Lt(0.5)] = about(0.1, "share of train carved off when there is no val folder")
+    test_fraction: Annotated[float, Gt(0), Lt(0.5)] = about(0.1, "share carved off when there is no test folder")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineRecipe:
+    """The first network: small, proven, nothing added (K3.1, K3.2, K3.4, K2.2)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
+
+    lr: Annotated[float, Gt(0)] = about(3e-4, "Adam's learning rate, constant (K3.2, K3.4)")
+    batch_size: Annotated[int, Ge(2)] = about(128, "samples per step")
+    budget_share: Annotated[float, Gt(0), Lt(1)] = about(0.04, "share of the budget for the baseline network")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkRecipe:
+    """The network that the train stage fits."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
+
+    name: Literal["resnet"] = about("resnet", "the family of networks (K3.1)")
+    width: Annotated[int, Ge(0), Le(1024)] = about(32, "channels of the first residual stage; by rule from images and budget")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossRecipe:
+    """What is minimised."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
+
+    label_smoothing: Annotated[float, Ge(0), Lt(1)] = about(0.1, "share of the target spread evenly over all classes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerRecipe:
+    """SGD with Nesterov momentum (L4); decay on weights alone (W6.1)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
+
+    batch_size: Annotated[int, Ge(2)] = about(256, "samples per step")
+    lr: Annotated[float, Gt(0)] = about(0.4, "peak learning rate")
+    momentum: Annotated[float, Ge(0), Lt(1)] = about(0.9, "momentum, Nesterov's form")
+    weight_decay: Annotated[float, Ge(0)] = about(5e-4, "decay of weights; never of norms and biases")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleRecipe:
+    """The learning rate over the time that the train stage has (S9, S10)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
+
+    name: Literal["linear", "cosine", "constant"] = about("linear", "shape of the fall after the warm-up")
+    warmup: Annotated[float, Ge(0), Lt(1)] = about(0.2, "share of the stage over which the rate rises (S9)")
+    final: Annotated[float, Ge(0), Le(1)] = about(0.05, "rate at the end, as a share of the peak")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransformsRecipe:
+    """Augmentation in the train stage (W1.1, K4.2)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
+
+    flip: bool = about(True, "mirror left and right; by rule off where mirroring changes what a picture means")  # noqa: FBT003
+    crop_padding: Annotated[int, Ge(0), Le(64)] = about(2, "pixels by which a crop may be shifted; by rule from the image size")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AveragingRecipe:
+    """The running average of the weights that is evaluated and saved (K6.1)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
+
+    horizon: Annotated[float, Ge(0), Lt(1)] = about(0.02, "share of the stage over which weights are averaged; 0: none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeRecipe:
+    """How the arithmetic is done; `auto` is settled by a short measurement."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = about("auto", "where the network runs (L7)")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = about("auto", "number format of the forward pass")
+    threads: Annotated[int, Ge(0)] = about(0, "CPU threads; 0: every core that this process may use")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Everything that decides a run, beside the data themselves.
+
+    >>> recipe = Recipe()
+    >>> recipe.replace({"optimizer.lr": 0.2}).optimizer.lr
+    0.2
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
+
+    task: Literal["auto", "classification"] = about("auto", "what a target is; auto: from what the data look like")
+    seed: Annotated[int, Ge(0), Lt(2**31)] = about(0, "all randomness follows from it (K2.1)")
+    budget_seconds: Annotated[float, Gt(0)] = about(300.0, "wall-clock seconds for everything")
+    data: DataRecipe = field(default_factory=DataRecipe)
+    baseline: BaselineRecipe = field(default_factory=BaselineRecipe)
+    network: NetworkRecipe = field(default_factory=NetworkRecipe)
+    loss: LossRecipe = field(default_factory=LossRecipe)
+    optimizer: OptimizerRecipe = field(default_factory=OptimizerRecipe)
+    schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe)
+    transforms: TransformsRecipe = field(default_factory=TransformsRecipe)
+    averaging: AveragingRecipe = field(default_factory=AveragingRecipe)
+    runtime: RuntimeRecipe = field(default_factory=RuntimeRecipe)
+
+    def replace(self, changes: Mapping[str, Any]) -> Recipe:
+        """This recipe with dotted keys changed, as in `{"network.width": 64}`."""
+        recipe = self
+        for key, value in changes.items():
+            table, _, name = key.rpartition(".")
+            part = dataclasses.replace(getattr(recipe, table), **{name: value}) if table else value
+            recipe = dataclasses.replace(recipe, **{table or name: part})
+        return recipe
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Every dotted key with its value."""
+        for each in fields_of(Recipe):
+            yield each.key, self[each.key]
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - fields have many types
+        """The value of a dotted key."""
+        value: Any = self
+        for name in key.split("."):
+            value = getattr(value, name)
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeField:
+    """One key of the recipe, for documentation and for `recipe.toml`."""
+
+    key: str
+    kind: Any
+    default: Any
+    about: str
+
+
+def fields_of(kind: type, *, above: str = "") -> Iterator[RecipeField]:
+    """Every key that a recipe has, tables opened, in the order in which they are written."""
+    hints = {name: each for name, each in _hints(kind).items() if not name.startswith("_")}
+    for each in dataclasses.fields(kind):
+        inner = hints[each.name]
+        if dataclasses.is_dataclass(inner):
+            assert isinstance(inner, type)
+            yield from fields_of(inner, above=f"{above}{each.name}.")
+        else:
+            yield RecipeField(key=above + each.name, kind=inner, default=each.default, about=each.metadata["about"])
+
+
+def _hints(kind: type) -> dict[str, Any]:
+    from typing import get_type_hints  # noqa: PLC0415 - only the docs and the writer need it
+
+    return get_type_hints(kind, include_extras=True)
