@@ -1,0 +1,1 @@
+"""Numbers from arrays: moments, intervals, scores, curves. Never touches torch."""
