@@ -50,6 +50,8 @@ def t_cdf(t: float, *, freedom: float) -> float:
     >>> round(t_cdf(2.228, freedom=10), 3)
     0.975
     """
+    if t * t < 1:  # near the middle, where the other form would lose its digits
+        return 0.5 + math.copysign(beta_cdf(t * t / (freedom + t * t), a=0.5, b=freedom / 2) / 2, t)
     tail = beta_cdf(freedom / (freedom + t * t), a=freedom / 2, b=0.5) / 2
     return 1 - tail if t > 0 else tail
 
