@@ -1,0 +1,1 @@
+"""Several networks, or several moments of one, made into a better one."""

@@ -1,0 +1,1 @@
+"""What a network is asked to make small; each loss knows its value at initialisation."""

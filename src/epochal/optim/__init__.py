@@ -1,0 +1,1 @@
+"""How weights move: optimizers by name, and schedules as closed forms of progress."""
