@@ -1,0 +1,1 @@
+"""Building blocks that stand alone: plain modules and functions, one idea each."""

@@ -1,0 +1,1 @@
+"""Networks sized by rule, their heads, and what they cost."""
