@@ -1,0 +1,26 @@
+"""Build the documentation: `python docs/_build.py` writes the generated pages first, `--check` only compares them."""
+
+import os
+import sys
+
+from sphinx.cmd.build import main as sphinx
+
+import _pages
+
+
+def main(arguments: list[str]) -> int:
+    """Pages, then HTML; any warning of Sphinx is an error."""
+    if "--check" in arguments:
+        old = list(_pages.stale())
+        if old:
+            print(f"Out of date: {', '.join(old)}. Run ./go docs and commit what it writes.")
+            return 1
+    else:
+        _pages.write()
+    here = str(_pages.DOCS)
+    target = os.path.join(here, "_build", "html")  # noqa: PTH118 - Sphinx takes strings
+    return int(sphinx(["-b", "html", "-W", "--keep-going", "-q", here, target]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
