@@ -29,6 +29,7 @@ class LinearClassifier(nn.Module):
 
     Shapes: (n, c, s, s) to (n, classes).  Raises: SettingError for sizes below 1.  Source: tips K2.2, W2.1.
 
+    >>> import torch
     >>> LinearClassifier(channels_in=3, classes=10, image_size=32)(torch.randn(2, 3, 32, 32)).shape
     torch.Size([2, 10])
     """
@@ -56,6 +57,7 @@ class SmallConvNet(nn.Module):
     Shapes: (n, c, h, w) to (n, classes), h and w from 4 up.
     Raises: SettingError for sizes that cannot work.  Source: tips K2.2, K3.2, K4.5; LeCun et al. 1998 in spirit.
 
+    >>> import torch
     >>> model = SmallConvNet(channels_in=3, classes=10, image_size=32)
     >>> model(torch.randn(2, 3, 32, 32)).shape
     torch.Size([2, 10])
