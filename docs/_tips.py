@@ -74,12 +74,13 @@ def _quotes(folder: Path) -> dict[str, list[Path]]:
     """Id -> files whose strings (docstrings, tips of rules, help) or comments quote it."""
     found: dict[str, list[Path]] = defaultdict(list)
     for file in sorted(folder.rglob("*.py")):
-        for name in sorted(_ids(file.read_text(encoding="utf-8"))):
+        for name in sorted(ids(file.read_text(encoding="utf-8"))):
             found[name].append(file)
     return found
 
 
-def _ids(source: str) -> set[str]:
+def ids(source: str) -> set[str]:
+    """The ids that a source file quotes in its docstrings, its comments and the tips of its rules."""
     strings = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
     said = [EXAMPLE.sub("", text) for text in strings if isinstance(text, str)]
     texts = said + re.findall(r"#(.*)", source)

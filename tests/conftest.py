@@ -36,3 +36,12 @@ def shared_data() -> Path:
     if not (folder / "cifar10.zip").is_file():
         pytest.skip(f"no real data in {folder}; EPOCHAL_SHARED_DATA names another place")
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what tests measured, as `record_property("measured", ...)`: facts for the reader, never verdicts."""
+    reports = [each for each in terminalreporter.stats.get("passed", []) if each.when == "call"]
+    told = [value for each in reports for name, value in each.user_properties if name == "measured"]
+    if told:
+        terminalreporter.section("measured")
+        terminalreporter.write("".join(f"{line}\n" for line in told))
