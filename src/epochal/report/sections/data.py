@@ -1,0 +1,161 @@
+"""What was learned from: splits, classes, sizes, and the files that need a look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from epochal.report import wording
+from epochal.report.comparisons import bar
+from epochal.report.fields import items, mapping, number, numbers, rows, text, texts
+from epochal.report.record import Record
+
+_MOST_PROBLEMS = 200
+_MOST_GROUPS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A split or a class: its counts, and a bar that compares it with the others."""
+
+    name: str
+    counts: tuple[str, ...]
+    bar: Markup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataView:
+    """What the data section shows."""
+
+    lead: str
+    facts: tuple[tuple[str, str], ...]
+    splits: tuple[Row, ...]
+    split_names: tuple[str, ...]
+    classes: tuple[Row, ...]
+    problems: tuple[tuple[str, str], ...]
+    problems_left_out: int
+    duplicates: tuple[tuple[str, tuple[str, ...]], ...]
+    duplicates_left_out: int
+
+
+def build(record: Record) -> DataView | None:
+    """The data section, or None where nothing was measured about the data.
+
+    >>> view = build(Record.of([{"kind": "measurement", "name": "data.splits", "value": {"train": {"cat": 3, "dog": 1}}}]))
+    >>> view.lead
+    '4 images in 2 classes.'
+    """
+    splits = _splits(record)
+    problems, duplicates = _problems(record), _duplicates(record)
+    facts = _facts(record)
+    if not (splits or problems or duplicates or facts):
+        return None
+    classes = record.classes or sorted({name for each in splits.values() for name in each if name})
+    return DataView(
+        lead=_lead(splits, classes=classes, problems=len(problems), duplicates=len(duplicates)),
+        facts=facts,
+        splits=_split_rows(splits),
+        split_names=tuple(splits),
+        classes=_class_rows(splits, classes=classes),
+        problems=tuple(problems[:_MOST_PROBLEMS]),
+        problems_left_out=max(0, len(problems) - _MOST_PROBLEMS),
+        duplicates=tuple(duplicates[:_MOST_GROUPS]),
+        duplicates_left_out=max(0, len(duplicates) - _MOST_GROUPS),
+    )
+
+
+def _splits(record: Record) -> dict[str, dict[str, float]]:
+    """Counts by split and class; a bare count of a split stands under the empty class name."""
+    told = mapping(record.measured("data.splits"))
+    return {
+        split: {name: found for name, each in mapping(value).items() if (found := number(each)) is not None}
+        if isinstance(value, Mapping)
+        else {"": number(value) or 0.0}
+        for split, value in told.items()
+    }
+
+
+def _lead(splits: dict[str, dict[str, float]], *, classes: list[str], problems: int, duplicates: int) -> str:
+    total = sum(sum(each.values()) for each in splits.values())
+    parts = []
+    if splits:
+        inside = f" in {wording.counted(len(classes), 'class', 'classes')}" if classes else ""
+        parts.append(f"{wording.counted(total, 'image')}{inside}")
+    if problems:
+        parts.append(f"{wording.counted(problems, 'file')} to look at")
+    if duplicates:
+        parts.append(f"{wording.counted(duplicates, 'group')} of identical images")
+    return ", ".join(parts) + "." if parts else ""
+
+
+def _split_rows(splits: dict[str, dict[str, float]]) -> tuple[Row, ...]:
+    sums = {split: sum(each.values()) for split, each in splits.items()}
+    total = sum(sums.values()) or 1.0
+    return tuple(
+        Row(name=split, counts=(wording.count(amount), wording.percent(amount / total)), bar=bar(amount / total))
+        for split, amount in sums.items()
+    )
+
+
+def _class_rows(splits: dict[str, dict[str, float]], *, classes: list[str]) -> tuple[Row, ...]:
+    sums = {name: sum(each.get(name, 0.0) for each in splits.values()) for name in classes}
+    largest = max(sums.values(), default=0.0) or 1.0
+    if not any(sums.values()):
+        return ()
+    return tuple(
+        Row(
+            name=name,
+            counts=tuple(wording.count(each.get(name, 0.0)) for each in splits.values()),
+            bar=bar(sums[name] / largest),
+        )
+        for name in classes
+    )
+
+
+def _facts(record: Record) -> tuple[tuple[str, str], ...]:
+    """Short facts about the files, those that were measured."""
+    sizes = [numbers(each) for each in items(record.measured("data.sizes"))]
+    shown = [
+        f"{wording.count(w)} × {wording.count(h)}" + (f" ({wording.count(n)})" if n is not None and len(sizes) > 1 else "")
+        for w, h, n in ((*each, None, None, None)[:3] for each in sizes)
+    ]
+    size, channels = number(record.measured("data.image_size")), number(record.measured("data.channels"))
+    received = f"{size:.0f} × {size:.0f}" + (f", {wording.counted(channels, 'channel')}" if channels else "") if size else ""
+    facts = [
+        ("Source", text(record.measured("data.source"))),
+        ("Pixels", wording.listed(shown, most=4) if shown else ""),
+        ("The network receives", received),
+        ("Formats", _tally(record.measured("data.formats"))),
+        ("Modes", _tally(record.measured("data.modes"))),
+        ("Mean of channels", ", ".join(wording.figure(each) for each in numbers(record.measured("data.mean")))),
+        ("Spread of channels", ", ".join(wording.figure(each) for each in numbers(record.measured("data.std")))),
+    ]
+    return tuple((name, value) for name, value in facts if value)
+
+
+def _tally(value: object) -> str:
+    """Counts by name in a line, the largest first."""
+    found = sorted(((number(each) or 0.0, name) for name, each in mapping(value).items()), reverse=True)
+    return wording.listed([f"{name} {wording.count(amount)}" for amount, name in found], most=5) if found else ""
+
+
+def _problems(record: Record) -> list[tuple[str, str]]:
+    return [
+        (text(each.get("key")), text(each.get("problem")) + (" (kept)" if each.get("kept") is True else ""))
+        for each in rows(record.measured("data.problems"))
+    ]
+
+
+def _duplicates(record: Record) -> list[tuple[str, tuple[str, ...]]]:
+    """Groups of identical images: those that reach across splits first, since they matter most."""
+    told = record.measured("data.duplicates")
+    kinds = {"across": "across splits", "within": "inside one split"}
+    groups = mapping(told) if isinstance(told, Mapping) else {"within": told}
+    return [
+        (label, tuple(texts(group)))
+        for kind, label in kinds.items()
+        for group in items(groups.get(kind))
+        if texts(group)
+    ]

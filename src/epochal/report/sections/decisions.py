@@ -1,0 +1,111 @@
+"""Every value the run used, where it came from and why; and the models it put on disk, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from epochal.report import wording
+from epochal.report.fields import Event, mapping, number, text
+from epochal.report.record import Record
+from epochal.report.verdict import is_share, score_of
+
+_ORIGINS = {"user": "yours", "measured": "measured", "default": "default"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One value with its origin and reason."""
+
+    key: str
+    value: str
+    origin: str
+    origin_name: str
+    reason: str
+    evidence: tuple[tuple[str, str], ...]
+    earlier: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One model put on disk."""
+
+    at: str
+    name: str
+    file: str
+    score: str
+    replaced: str
+    reason: str
+    adopted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionsView:
+    """What the decisions section shows; defaults stand apart, since they are many and say little."""
+
+    lead: str
+    chosen: tuple[Decision, ...]
+    defaults: tuple[Decision, ...]
+    models: tuple[Model, ...]
+    first_model: str
+
+
+def build(record: Record) -> DecisionsView | None:
+    """The decisions section, or None where none were taken.
+
+    >>> build(Record.of([{"kind": "decision", "key": "seed", "value": 0, "origin": "user"}])).lead
+    '1 value: 1 yours.'
+    """
+    taken = record.select("decision")
+    decisions = [_decision(event, taken=taken) for event in record.decisions().values()]
+    models = tuple(_model(event) for event in record.select("model"))
+    if not decisions and not models:
+        return None
+    amounts = {name: sum(each.origin == origin for each in decisions) for origin, name in _ORIGINS.items()}
+    parts = [f"{amount} {name}" for name, amount in amounts.items() if amount]
+    return DecisionsView(
+        lead=f"{wording.counted(len(decisions), 'value')}: {', '.join(parts)}." if parts else "",
+        chosen=tuple(each for each in decisions if each.origin != "default"),
+        defaults=tuple(each for each in decisions if each.origin == "default"),
+        models=models,
+        first_model=_first_model(record),
+    )
+
+
+def _decision(event: Event, *, taken: list[Event]) -> Decision:
+    """A decision as it stands, with the values that it replaced."""
+    origin, value = text(event.get("origin")), text(event.get("value"))
+    before = dict.fromkeys(text(each.get("value")) for each in taken if each.get("key") == event.get("key"))
+    return Decision(
+        key=text(event.get("key")),
+        value=value,
+        origin=origin if origin in _ORIGINS else "other",
+        origin_name=_ORIGINS.get(origin, origin),
+        reason=text(event.get("reason")),
+        evidence=tuple((name.replace("_", " "), text(value)) for name, value in mapping(event.get("evidence")).items()),
+        earlier=tuple(each for each in before if each != value),
+    )
+
+
+def _model(event: Event) -> Model:
+    score = score_of(event)
+    shown = ""
+    if score is not None:
+        shown = score.worded if is_share(event.get("metric")) else f"{text(event.get('metric'))} {wording.figure(score.value)}"
+    return Model(
+        at=wording.duration(number(event.get("at"))),
+        name=text(event.get("name")),
+        file=text(event.get("file")),
+        score=shown,
+        replaced=text(event.get("replaced")),
+        reason=text(event.get("reason")),
+        adopted=event.get("adopted") is not False,
+    )
+
+
+def _first_model(record: Record) -> str:
+    """When the first usable model existed, and which part of the budget that is."""
+    at = record.first_model_at
+    if at is None:
+        return ""
+    part = f", {wording.percent(at / record.budget)} of the budget" if record.budget else ""
+    return f"The first usable model was on disk after {wording.duration(at)}{part}. Each later one had to be better on validation data."
