@@ -84,7 +84,7 @@ class HorizontalFlip:
     in any two epochs, never the same one twice running, which for short trainings is worth up to a tenth of the time.
 
     Raises: SettingError if `chance` is no probability.
-    Source: tip L6; alternating: Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single GPU", section 3.6.
+    Source: tip L6; alternating: Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single GPU".
 
     >>> images, zero = torch.arange(3.).view(1, 1, 1, 3), torch.tensor([0])
     >>> batch = Batch(images=images, labels=zero, index=zero, seed=0)
