@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     else:
         _pages.write()
     here = str(_pages.DOCS)
-    target = os.path.join(here, "_build", "html")  # noqa: PTH118 - Sphinx takes strings
+    target = os.path.join(here, "_build", "html")
     return int(sphinx(["-b", "html", "-W", "--keep-going", "-q", here, target]))
 
 
