@@ -1,0 +1,215 @@
+"""Dividing samples into train, val and test, and the seal on the last."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from epochal.data.order import mix
+from epochal.data.table import SPLITS, SampleTable
+from epochal.errors import DataError, SettingError
+
+# Where folders leave a split out, this share of the samples is taken for it ...
+FRACTION = 0.1
+# ... but no more than this many: enough to measure 90 % accuracy to within 0.8 points (Wilson, 95 %).
+LARGEST = 5_000
+
+
+def carve(
+    labels: Int[np.ndarray, " n"],
+    groups: UInt8[np.ndarray, "n b"],
+    *,
+    fractions: Mapping[str, float],
+    seed: int,
+) -> Int[np.ndarray, " n"]:
+    """Divide samples into splits, the same share of each class, groups never divided; the rest is train.
+
+    Which samples are taken depends on the seed and on the bytes that name their group, neither on the order of the
+    samples nor on names; so a file that is added moves few others. Each class gives at least one sample to each split
+    while it has groups enough to keep one for train. Returns codes that count `SPLITS`.
+
+    Shapes: groups (n, b): rows of bytes that are equal for samples that must stay together.
+    Raises: SettingError if the fractions are not between 0 and 1 or add up to 1 or more.
+
+    >>> groups = np.arange(20, dtype=np.uint8)[:, None]
+    >>> codes = carve(np.arange(20) % 2, groups, fractions={"val": 0.2}, seed=0)
+    >>> [SPLITS[code] for code in sorted(set(codes.tolist()))], int((codes == 2).sum())
+    (['train', 'val'], 4)
+    """
+    if not all(0 <= share < 1 for share in fractions.values()) or sum(fractions.values()) >= 1:
+        raise SettingError(
+            f"The shares of the splits are {dict(fractions)}.",
+            expected="each from 0 to below 1, and less than 1 together.",
+            remedy="lower them, for example to 0.1 each.",
+        )
+    codes = np.full(len(labels), SPLITS.index("train"), dtype=np.int8)
+    if not len(labels):
+        return codes
+    firsts, group = _grouped(groups)
+    sizes = np.bincount(group)
+    # A group whose members disagree on the label counts for the lowest of them.
+    stratum = np.full(len(sizes), np.iinfo(np.int64).max)
+    np.minimum.at(stratum, group, labels)
+    draws = mix(_number(groups[firsts]), seed)
+    by_group = np.full(len(sizes), SPLITS.index("train"), dtype=np.int8)
+    for label in np.unique(stratum):
+        members = np.flatnonzero(stratum == label)
+        members = members[np.argsort(draws[members], kind="stable")]
+        by_group[members] = _dealt(sizes[members], fractions)
+    dealt: Int[np.ndarray, " n"] = by_group[group]
+    return dealt
+
+
+def _dealt(sizes: Int[np.ndarray, " g"], fractions: Mapping[str, float]) -> Int[np.ndarray, " g"]:
+    """Deal groups of one class, in their drawn order, until each split has its share."""
+    codes = np.full(len(sizes), SPLITS.index("train"), dtype=np.int8)
+    total, left = int(sizes.sum()), len(sizes)
+    for split, share in fractions.items():
+        wanted, taken = max(round(share * total), 1 if share > 0 else 0), 0
+        for number in np.flatnonzero(codes == SPLITS.index("train")):
+            if taken >= wanted or left <= 1:
+                break
+            # A large group is passed over rather than let a split grow past its share, unless it would stay empty.
+            if taken + sizes[number] <= wanted or (taken == 0 and sizes[number] <= total / 2):
+                codes[number] = SPLITS.index(split)
+                taken += int(sizes[number])
+                left -= 1
+    return codes
+
+
+def _grouped(groups: UInt8[np.ndarray, "n b"]) -> tuple[Int[np.ndarray, " g"], Int[np.ndarray, " n"]]:
+    names = np.ascontiguousarray(groups).view(f"V{groups.shape[1]}")[:, 0]
+    _, firsts, group = np.unique(names, return_index=True, return_inverse=True)
+    return firsts, group
+
+
+def _number(names: UInt8[np.ndarray, "g b"]) -> np.ndarray:
+    """The first eight bytes of each name as a number; hashes are spread evenly over it."""
+    wide = np.zeros((len(names), 8), dtype=np.uint8)
+    wide[:, : min(8, names.shape[1])] = names[:, :8]
+    return wide.view("<u8")[:, 0]
+
+
+def assign_splits(table: SampleTable, *, seed: int, val: float | None = None, test: float | None = None) -> SampleTable:
+    """Respect the splits that folders give, and carve from train those that are missing.
+
+    A missing split gets a tenth of the samples, at most 5,000, unless a share is given (0 leaves it out). Exact
+    duplicates (by pixels) stay on one side. Samples that could not be decoded belong to no split.
+
+    Raises: DataError if nothing is left to train on.
+
+    >>> from epochal.data.scan import scan
+    >>> from epochal.data.sources import open_source
+    >>> table = assign_splits(scan(open_source("digits"), cache=False).table, seed=0)
+    >>> [len(table.index(split)) for split in ("train", "val", "test")]
+    [1439, 179, 179]
+    """
+    usable = table.usable
+    given = {SPLITS[code] for code in np.unique(table.split_codes[usable])}
+    codes = np.where(usable, table.split_codes, 0).astype(np.int8)
+    pool = np.flatnonzero(usable & (codes <= SPLITS.index("train")))
+    usual = min(FRACTION, LARGEST / max(len(pool), 1))
+    asked = {"val": usual if val is None else val, "test": usual if test is None else test}
+    fractions = {split: share for split, share in asked.items() if split not in given}
+    codes[pool] = carve(table.labels[pool], table.pixel_hashes[pool], fractions=fractions, seed=seed)
+    if not (codes == SPLITS.index("train")).any():
+        raise DataError(
+            "No image is left to train on.",
+            expected="images that can be decoded, outside the folders for validation and test.",
+            remedy="look at the problems listed for the files, and at the names of the folders.",
+        )
+    return table.with_splits(codes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Samples:
+    """What the loader needs of a split: the array of all images, the labels of all rows, and the rows that count.
+
+    Labels of a sealed split are -1 here.
+
+    >>> Samples(images=np.zeros((3, 2, 2, 1), np.uint8), labels=np.array([0, -1, 1]), index=np.array([0, 2])).targets
+    array([0, 1])
+    """
+
+    images: UInt8[np.ndarray, "all h w c"]
+    labels: Int[np.ndarray, " all"]
+    index: Int[np.ndarray, " n"]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def targets(self) -> Int[np.ndarray, " n"]:
+        """The label of each row of this split."""
+        targets: Int[np.ndarray, " n"] = self.labels[self.index]
+        return targets
+
+
+class SealedSplit:
+    """A split that tells its size and nothing else until it is opened; each opening is counted and told.
+
+    >>> told = []
+    >>> inside = Samples(images=np.zeros((1, 2, 2, 1), np.uint8), labels=np.array([1]), index=np.array([0]))
+    >>> sealed = SealedSplit(inside, on_open=lambda count, reason: told.append((count, reason)))
+    >>> len(sealed), sealed.openings
+    (1, 0)
+    >>> sealed.open("the final score").targets, told
+    (array([1]), [(1, 'the final score')])
+    """
+
+    __slots__ = ("__inside", "__on_open", "__openings")
+
+    def __init__(self, inside: Samples, *, on_open: Callable[[int, str], None] | None = None) -> None:
+        """Seal `inside`; `on_open(count, reason)` is called at each opening, before anything is handed out."""
+        self.__inside = inside
+        self.__on_open = on_open
+        self.__openings = 0
+
+    def __len__(self) -> int:
+        return len(self.__inside)
+
+    @property
+    def openings(self) -> int:
+        """How often this split was opened."""
+        return self.__openings
+
+    def open(self, reason: str) -> Samples:
+        """Hand out the samples; the callback is told first, so that an opening cannot go unrecorded."""
+        self.__openings += 1
+        if self.__on_open is not None:
+            self.__on_open(self.__openings, reason)
+        return self.__inside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Splits:
+    """The three parts of a data set; the last is sealed."""
+
+    train: Samples
+    val: Samples
+    test: SealedSplit
+
+
+def divide(
+    table: SampleTable,
+    images: UInt8[np.ndarray, "all h w c"],
+    *,
+    on_open: Callable[[int, str], None] | None = None,
+) -> Splits:
+    """Hand out the splits of a table for training, with the labels of the test split blotted out until it is opened.
+
+    >>> from epochal.data.scan import scan
+    >>> from epochal.data.sources import open_source
+    >>> digits = scan(open_source("digits"), cache=False)
+    >>> splits = divide(assign_splits(digits.table, seed=0), digits.images.array)
+    >>> len(splits.train), len(splits.test), int(splits.train.labels.min())
+    (1439, 179, -1)
+    """
+    hidden = table.labels.copy()
+    hidden[table.split_codes == SPLITS.index("test")] = -1
+    return Splits(
+        train=Samples(images=images, labels=hidden, index=table.index("train")),
+        val=Samples(images=images, labels=hidden, index=table.index("val")),
+        test=SealedSplit(Samples(images=images, labels=table.labels, index=table.index("test")), on_open=on_open),
+    )
