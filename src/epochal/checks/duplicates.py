@@ -69,7 +69,7 @@ def duplicate_samples(table: SampleTable) -> Iterator[Observation]:
 def _groups(table: SampleTable, rows: np.ndarray | None = None) -> list[list[int]]:
     """Rows with equal pixels, two or more together, in the order of their first row; constant images left out."""
     rows = table.index() if rows is None else rows
-    rows = rows[table.stds[rows].max(axis=1, initial=0.0) > 0]
+    rows = rows[(table.lows[rows] != table.highs[rows]).any(axis=1)]
     if not len(rows):
         return []
     hashes = np.ascontiguousarray(table.pixel_hashes[rows]).view(f"V{table.pixel_hashes.shape[1]}")[:, 0]

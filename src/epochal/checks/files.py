@@ -79,7 +79,7 @@ def constant_image(table: SampleTable) -> Iterator[Observation]:
     Usually a failed export, a lens cap, or a placeholder for "image not available". It teaches the network that
     emptiness belongs to a class. Delete it, unless an empty image is a class of its own.
     """
-    rows = np.flatnonzero(table.usable & (table.stds.max(axis=1, initial=0.0) == 0))
+    rows = np.flatnonzero(table.usable & (table.lows == table.highs).all(axis=1))
     if len(rows) == len(table):
         return  # nothing but such images: the batch as the network sees it will say so
     yield from capped(
