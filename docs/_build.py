@@ -1,6 +1,5 @@
 """Build the documentation: `python docs/_build.py` writes the generated pages first, `--check` only compares them."""
 
-import os
 import sys
 
 from sphinx.cmd.build import main as sphinx
@@ -17,9 +16,8 @@ def main(arguments: list[str]) -> int:
             return 1
     else:
         _pages.write()
-    here = str(_pages.DOCS)
-    target = os.path.join(here, "_build", "html")
-    return int(sphinx(["-b", "html", "-W", "--keep-going", "-q", here, target]))
+    target = _pages.DOCS / "_build" / "html"
+    return int(sphinx(["-b", "html", "-W", "--keep-going", "-q", str(_pages.DOCS), str(target)]))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import _commands
 import _pages
@@ -90,3 +91,20 @@ def test_the_python_reference_shows_every_public_name() -> None:
 def test_examples_of_the_scripts_run(name: str) -> None:
     """The examples in the docstrings of the scripts are true."""
     assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+def test_python_on_the_first_pages_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a reader copies from the first pages works."""
+    for label in ("cat", "dog"):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for number in range(8):
+            colour = (16 * number, 200, 40) if label == "cat" else (40, 16 * number, 200)
+            Image.new("RGB", (16, 16), colour).save(tmp_path / "photos" / label / f"{number}.png")
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(
+        r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+    )
+    assert blocks
+    for block in blocks:
+        exec(compile(block, page, "exec"), {})
