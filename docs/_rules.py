@@ -63,7 +63,7 @@ def _page(each: Rule[Any], place: str) -> str:
     facts = [f"**{each.code}**", f"severity: {each.severity}"]
     facts += ["tips: " + " ".join(each.tips)] if each.tips else []
     lines = [f"# {each.name}", "", NOTE.format(place=path), "", " · ".join(facts) + f" · `{place}`", ""]
-    lines += [_docstrings.markdown(each.doc), ""]
+    lines += [_docstrings.markdown(inspect.cleandoc(each.doc)), ""]
     lines += ["## Where it speaks", ""]
     for case in each.firing:
         lines += _case(case) + _said(each, case)
