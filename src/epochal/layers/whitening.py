@@ -54,11 +54,13 @@ def whitening_filters(moments: Float[Tensor, "d d"], *, keep: int, eps: float = 
     d = moments.shape[0]
     if not 1 <= keep <= d:
         raise SettingError(f"{keep} of {d} filters shall be kept.", expected=f"1 to {d}.", remedy=f"{d}.")
-    variances, vectors = torch.linalg.eigh(moments.double())
-    variances, vectors = variances.flip(0)[:keep].clamp(min=0), vectors.flip(1)[:, :keep]
+    decomposed = torch.linalg.eigh(moments.double())
+    variances = decomposed.eigenvalues.flip(0)[:keep].clamp(min=0)
+    vectors = decomposed.eigenvectors.flip(1)[:, :keep]
     floor = eps * moments.diagonal().double().mean() + torch.finfo(torch.float64).tiny
     largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
-    return (vectors * largest.sign() / (variances + floor).sqrt()).T.float()
+    filters: Tensor = (vectors * largest.sign() / (variances + floor).sqrt()).T.float()
+    return filters
 
 
 @torch.no_grad()
