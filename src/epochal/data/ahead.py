@@ -28,7 +28,7 @@ def ahead(values: Iterator[T], *, depth: int) -> Iterator[T]:
     """
     made: queue.Queue[T | _End] = queue.Queue(depth)
     stopped = threading.Event()
-    worker = threading.Thread(target=_make, args=(values, made, stopped), name="ahead", daemon=True)
+    worker = threading.Thread(target=_make, args=(values, made), kwargs={"stopped": stopped}, name="ahead", daemon=True)
     worker.start()
     try:
         while True:
@@ -43,7 +43,7 @@ def ahead(values: Iterator[T], *, depth: int) -> Iterator[T]:
         worker.join()
 
 
-def _make(values: Iterator[T], made: "queue.Queue[T | _End]", stopped: threading.Event, /) -> None:
+def _make(values: Iterator[T], made: "queue.Queue[T | _End]", *, stopped: threading.Event) -> None:
     end = _End(None)
     try:
         for value in values:

@@ -12,7 +12,6 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Self
 
 import numpy as np
@@ -101,15 +100,14 @@ class CacheWriter:
 
     Writing, never mapping: a full disk then is an error that can be caught, not a signal that kills.
 
-    >>> with tempfile.TemporaryDirectory() as top:
-    ...     os.environ["EPOCHAL_CACHE_DIR"] = top
+    >>> from unittest import mock
+    >>> with tempfile.TemporaryDirectory() as top, mock.patch.dict(os.environ, EPOCHAL_CACHE_DIR=top):
     ...     with CacheWriter("a-key", shape=(2, 1, 1, 1)) as writer:
     ...         writer.write(np.array([3, 5], np.uint8).reshape(2, 1, 1, 1))
     ...         images = writer.commit(b"the table")
     ...     found = look_up("a-key")
     ...     found[0].array.ravel().tolist(), found[1]
     ([3, 5], b'the table')
-    >>> del os.environ["EPOCHAL_CACHE_DIR"]
     """
 
     def __init__(self, key: str, *, shape: tuple[int, int, int, int]) -> None:
@@ -140,9 +138,7 @@ class CacheWriter:
             raise CacheUnusable(f"{cache_folder()} cannot be written: {error.strerror or error}") from None
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._discard()
 
     def write(self, pixels: UInt8[np.ndarray, "m h w c"]) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import io
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import UInt8
@@ -86,7 +87,7 @@ def probe(data: bytes) -> Header:
     """
     plain = jpeg.look(data)
     if plain is not None:
-        return Header(width=plain.width, height=plain.height, mode=plain.mode, format="JPEG", grey=plain.mode == "L")
+        return _plain_header(plain)
     with quiet_pillow(), reasons(data), Image.open(io.BytesIO(data), formats=formats()) as image:
         return _header(image, _orientation(image)[0])
 
@@ -120,6 +121,11 @@ def decode(
         return _decoded(image, size=size, channels=channels, key=key, pixel_limit=pixel_limit)
 
 
+@lru_cache
+def _plain_header(plain: jpeg.PlainJpeg) -> Header:
+    return Header(width=plain.width, height=plain.height, mode=plain.mode, format="JPEG", grey=plain.mode == "L")
+
+
 def _as_it_is(plain: jpeg.PlainJpeg, size: tuple[int, int] | None, *, channels: int) -> bool:
     return (size is None or size == (plain.height, plain.width)) and (channels == 3 or plain.mode == "L")
 
@@ -127,9 +133,10 @@ def _as_it_is(plain: jpeg.PlainJpeg, size: tuple[int, int] | None, *, channels: 
 def _plain(plain: jpeg.PlainJpeg, pixels: UInt8[np.ndarray, "h w c"], *, channels: int, key: str) -> Decoded:
     if pixels.shape[2] != channels:
         pixels = np.repeat(pixels, channels, axis=2)
-    header = Header(width=plain.width, height=plain.height, mode=plain.mode, format="JPEG", grey=plain.mode == "L")
     remark = wrong_ending("JPEG", key)
-    return Decoded(header=header, pixels=pixels, pixel_hash=hash_pixels(pixels), notes=(remark,) if remark else ())
+    return Decoded(
+        header=_plain_header(plain), pixels=pixels, pixel_hash=hash_pixels(pixels), notes=(remark,) if remark else ()
+    )
 
 
 def _decoded(image: Image.Image, *, size: tuple[int, int] | None, channels: int, key: str, pixel_limit: int) -> Decoded:
