@@ -74,7 +74,8 @@ def line_chart(lines: Sequence[Line], *, frame: Frame, log: bool = False) -> Mar
     spoken = f"{frame.title}: " + "; ".join(_spoken(line, frame) for line in drawn)
     data = [plot.data(line) for line in drawn]
     return Markup(
-        '<svg class="plot" role="img" tabindex="0" width="100%" height="{}" aria-label="{}" data-x="{}" data-lines="{}">{}</svg>'
+        '<svg class="plot" role="img" tabindex="0" width="100%" height="{}" aria-label="{}" data-x="{}" '
+        'data-lines="{}">{}</svg>'
     ).format(frame.height, spoken, frame.x_label, json.dumps(data, separators=(",", ":")), body)
 
 
@@ -112,9 +113,10 @@ class _Plot:
         """Lines and numbers of both axes."""
         height = self.frame.height
         parts = [
-            Markup('<line class="grid" x1="0" x2="100%" y1="{0}" y2="{0}"/><text class="tick" x="-10" y="{0}" dy="4" text-anchor="end">{1}</text>').format(
-                self.down(tick), self._tick(tick)
-            )
+            Markup(
+                '<line class="grid" x1="0" x2="100%" y1="{0}" y2="{0}"/>'
+                '<text class="tick" x="-10" y="{0}" dy="4" text-anchor="end">{1}</text>'
+            ).format(self.down(tick), self._tick(tick))
             for tick in self.y.ticks
         ]
         parts += [
@@ -123,7 +125,11 @@ class _Plot:
             )
             for tick in self.x.ticks
         ]
-        parts.append(Markup('<text class="tick axis" x="100%" y="{}" text-anchor="end">{}</text>').format(height + 38, self.frame.x_label))
+        parts.append(
+            Markup('<text class="tick axis" x="100%" y="{}" text-anchor="end">{}</text>').format(
+                height + 38, self.frame.x_label
+            )
+        )
         return Markup().join(parts)
 
     def _tick(self, tick: float) -> str:
@@ -136,10 +142,11 @@ class _Plot:
         at = self.frame.mark
         if at is None:
             return Markup()
-        inside = "end" if self.x.place(at) > 0.5 else "start"  # noqa: PLR2004 - the half with room for the label
-        return Markup('<line class="mark" x1="{0}" x2="{0}" y1="0" y2="{1}"/><text class="tick" x="{0}" y="-6" text-anchor="{2}">{3}</text>').format(
-            self.across(at), self.frame.height, inside, self.frame.mark_label
-        )
+        inside = "end" if self.x.place(at) > 0.5 else "start"
+        return Markup(
+            '<line class="mark" x1="{0}" x2="{0}" y1="0" y2="{1}"/>'
+            '<text class="tick" x="{0}" y="-6" text-anchor="{2}">{3}</text>'
+        ).format(self.across(at), self.frame.height, inside, self.frame.mark_label)
 
     def curve(self, line: Line) -> Markup:
         """The curve, in pieces where values are missing, with dots where there are few."""
@@ -152,7 +159,9 @@ class _Plot:
             pen = "L"
         few = len(line.x) <= _DOTS
         dots = [
-            Markup('<circle class="s{}" cx="{}" cy="{:g}" r="2.5"/>').format(line.color, self.across(x), self.down(value))
+            Markup('<circle class="s{}" cx="{}" cy="{:g}" r="2.5"/>').format(
+                line.color, self.across(x), self.down(value)
+            )
             for x, value in zip(line.x, line.y, strict=False)
             if few and value is not None and not (self.y.log and value <= 0)
         ]
@@ -164,14 +173,17 @@ class _Plot:
     def labels(self, lines: Sequence[Line]) -> Markup:
         """The name of each line at its end, moved apart where they would touch."""
         ends = sorted(
-            ((self.down(next(v for v in reversed(line.y) if v is not None)), line) for line in lines), key=lambda end: end[0]
+            ((self.down(next(v for v in reversed(line.y) if v is not None)), line) for line in lines),
+            key=lambda end: end[0],
         )
         placed: list[float] = []
         for wanted, _ in ends:
             placed.append(max(wanted, placed[-1] + _LABEL_GAP) if placed else wanted)
         over = max(0.0, placed[-1] - self.frame.height)
         return Markup().join(
-            Markup('<text class="label t{}" x="100%" dx="10" y="{:g}" dy="4">{}</text>').format(line.color, max(0.0, at - over), line.label)
+            Markup('<text class="label t{}" x="100%" dx="10" y="{:g}" dy="4">{}</text>').format(
+                line.color, max(0.0, at - over), line.label
+            )
             for at, (_, line) in zip(placed, ends, strict=True)
         )
 

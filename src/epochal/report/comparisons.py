@@ -23,7 +23,8 @@ def bar(share: float, *, color: int = 1, low: float | None = None, high: float |
     if low is not None and high is not None:
         whisker = Markup('<line class="whisker" x1="{}" x2="{}" y1="7" y2="7"/>').format(_at(low), _at(high))
     return Markup(
-        '<svg class="bar" width="100%" height="14" aria-hidden="true"><rect class="track" width="100%" height="8" y="3" rx="2"/>'
+        '<svg class="bar" width="100%" height="14" aria-hidden="true">'
+        '<rect class="track" width="100%" height="8" y="3" rx="2"/>'
         '<rect class="s{}" width="{}" height="8" y="3" rx="2"/>{}</svg>'
     ).format(color, _at(share), whisker)
 
@@ -35,7 +36,8 @@ def interval_dot(value: float, *, low: float | None = None, high: float | None =
     7
     """
     grid = Markup().join(
-        Markup('<line class="grid" x1="{0}%" x2="{0}%" y1="0" y2="28"/>').format(tenth) for tenth in (0, 25, 50, 75, 100)
+        Markup('<line class="grid" x1="{0}%" x2="{0}%" y1="0" y2="28"/>').format(tenth)
+        for tenth in (0, 25, 50, 75, 100)
     )
     whisker = Markup()
     if low is not None and high is not None:
@@ -55,14 +57,18 @@ def heat_row(shares: Sequence[float | None], *, tips: Sequence[str]) -> Markup:
     width = 100 / max(len(shares), 1)
     cells = [
         Markup('<rect {} x="{:.3f}%" width="{:.3f}%" height="100%" data-tip="{}"/>').format(
-            Markup('class="gap"') if share is None else Markup('class="heat" fill-opacity="{:.3f}"').format(min(1.0, max(0.0, share))),
+            Markup('class="gap"')
+            if share is None
+            else Markup('class="heat" fill-opacity="{:.3f}"').format(min(1.0, max(0.0, share))),
             index * width,
             width,
             tip,
         )
         for index, (share, tip) in enumerate(zip(shares, tips, strict=True))
     ]
-    return Markup('<svg class="heatrow" width="100%" height="22" aria-hidden="true">{}</svg>').format(Markup().join(cells))
+    return Markup('<svg class="heatrow" width="100%" height="22" aria-hidden="true">{}</svg>').format(
+        Markup().join(cells)
+    )
 
 
 def stacked(parts: Sequence[tuple[str, float]], *, total: float, limit: float | None = None) -> Markup:
@@ -83,7 +89,8 @@ def stacked(parts: Sequence[tuple[str, float]], *, total: float, limit: float | 
     if limit is not None and limit < total:
         line = Markup('<line class="limit" x1="{0}" x2="{0}" y1="-5" y2="41"/>').format(_at(limit / total))
     return Markup(
-        '<svg class="stacked" width="100%" height="36" overflow="visible" aria-hidden="true"><rect class="track" width="100%" height="36"/>{}{}</svg>'
+        '<svg class="stacked" width="100%" height="36" overflow="visible" aria-hidden="true">'
+        '<rect class="track" width="100%" height="36"/>{}{}</svg>'
     ).format(Markup().join(drawn), line)
 
 
@@ -99,7 +106,8 @@ def reliability(bins: Sequence[tuple[float, float, float]]) -> Markup:
     height = 300
     ticks = Markup().join(
         Markup(
-            '<line class="grid" x1="0" x2="100%" y1="{1:g}" y2="{1:g}"/><text class="tick" x="-10" y="{1:g}" dy="4" text-anchor="end">{0} %</text>'
+            '<line class="grid" x1="0" x2="100%" y1="{1:g}" y2="{1:g}"/>'
+            '<text class="tick" x="-10" y="{1:g}" dy="4" text-anchor="end">{0} %</text>'
             '<text class="tick" x="{0}%" y="{2}" text-anchor="middle">{0} %</text>'
         ).format(tick, height * (1 - tick / 100), height + 20)
         for tick in (0, 25, 50, 75, 100)
@@ -118,7 +126,7 @@ def reliability(bins: Sequence[tuple[float, float, float]]) -> Markup:
         for confidence, right, part in bins
     )
     return Markup(
-        '<svg class="plot still" width="100%" height="{0}" role="img" aria-label="Calibration: how often the model is right '
-        'against how sure it says it is">{1}<line class="ideal" x1="0" y1="{0}" x2="100%" y2="0"/>{2}'
+        '<svg class="plot still" width="100%" height="{0}" role="img" aria-label="Calibration: how often the model '
+        'is right against how sure it says it is">{1}<line class="ideal" x1="0" y1="{0}" x2="100%" y2="0"/>{2}'
         '<text class="tick axis" x="100%" y="{3}" text-anchor="end">how sure the model says it is</text></svg>'
     ).format(height, ticks, dots, height + 38)

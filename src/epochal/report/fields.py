@@ -47,7 +47,7 @@ def text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1e4 or not math.isfinite(value) else f"{value:,.0f}"  # noqa: PLR2004
+        return f"{value:.6g}" if abs(value) < 1e4 or not math.isfinite(value) else f"{value:,.0f}"
     if isinstance(value, Mapping):
         return ", ".join(f"{text(key)}: {text(each)}" for key, each in value.items())
     if isinstance(value, list | tuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
@@ -13,11 +13,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from epochal.report import wording
-from epochal.report.comparisons import bar
+from epochal.report.comparisons import bar, interval_dot
 from epochal.report.fields import mapping, text
 from epochal.report.record import Record
 from epochal.report.sections import checks, cost, data, decisions, dynamics, images, reproduce, result, training
-from epochal.report.verdict import judge
+from epochal.report.verdict import Score, judge, scores_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Fact:
     name: str
     value: str
     note: str = ""
-    drawing: Markup = Markup()
+    drawing: Markup = field(default_factory=Markup)
     loud: bool = False
 
 
@@ -74,16 +74,21 @@ def render(events: Iterable[object]) -> str:
     record = Record.of(events)
     views = [(section, section.build(record)) for section in SECTIONS]
     script = _asset("script.js")
-    page = _environment().get_template("page.html.jinja").render(
-        title=_title(record),
-        verdict=judge(record),
-        facts=_facts(record),
-        sections=[(section, view) for section, view in views if view is not None],
-        missing=[section.title for section, view in views if view is None and section.expected],
-        style=Markup(_asset("style.css")),  # noqa: S704 - our own file
-        script=Markup(script),  # noqa: S704 - our own file
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        written=_written(record),
+    page = (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            title=_title(record),
+            verdict=judge(record),
+            scores=_scores(record),
+            facts=_facts(record),
+            sections=[(section, view) for section, view in views if view is not None],
+            missing=[section.title for section, view in views if view is None and section.expected],
+            style=Markup(_asset("style.css")),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own file
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            written=_written(record),
+        )
     )
     return page.encode("utf-8", "replace").decode("utf-8").translate(_FORBIDDEN)  # lone surrogates from file names go
 
@@ -91,7 +96,11 @@ def render(events: Iterable[object]) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("epochal.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("epochal.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.globals["gap"] = wording.GAP
     return environment
@@ -104,7 +113,9 @@ def _asset(name: str) -> str:
 
 def _title(record: Record) -> str:
     """What the run was about: its data, else its name."""
-    told = [start.get("name") for start in record.starts] + [mapping(start.get("request")).get("source") for start in record.starts]
+    told = [start.get("name") for start in record.starts] + [
+        mapping(start.get("request")).get("source") for start in record.starts
+    ]
     named = next((text(each) for each in told if each), "") or text(record.measured("data.source"))
     return named.rstrip("/\\").replace("\\", "/").rpartition("/")[2] or "a run"
 
@@ -113,6 +124,14 @@ def _written(record: Record) -> str:
     """The day and time of the last event, as the journal has it."""
     times = [text(event.get("time")) for event in record.events if event.get("time")]
     return times[-1][:16].replace("T", " ") + " UTC" if times else ""
+
+
+def _scores(record: Record) -> list[tuple[Score, Markup]]:
+    """The model beside the baselines, each with its drawing."""
+    return [
+        (each, interval_dot(each.value, low=each.low, high=each.high, own=each.own))
+        for each in scores_of(record.result)
+    ]
 
 
 def _facts(record: Record) -> list[Fact]:
@@ -129,7 +148,11 @@ def _budget(record: Record) -> Fact | None:
     used = record.spent / record.budget
     over = used > 1.05  # the promise: a command ends within 1.05 of its budget
     return Fact(
-        "Budget used", wording.duration(record.spent), f"{wording.percent(used)} of {wording.duration(record.budget)}", bar(used, color=2 if over else 1), over
+        "Budget used",
+        wording.duration(record.spent),
+        f"{wording.percent(used)} of {wording.duration(record.budget)}",
+        bar(used, color=2 if over else 1),
+        over,
     )
 
 

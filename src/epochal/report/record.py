@@ -107,7 +107,10 @@ class Record:
         told = [
             self.result.get("budget_seconds"),
             *(event.get("budget_seconds") for event in reversed(self.starts)),
-            *(mapping(mapping(event.get("request")).get("settings")).get("budget_seconds") for event in reversed(self.starts)),
+            *(
+                mapping(mapping(event.get("request")).get("settings")).get("budget_seconds")
+                for event in reversed(self.starts)
+            ),
             self.decisions().get("budget_seconds", {}).get("value"),
         ]
         return next((found for each in told if (found := number(each))), None)
@@ -150,7 +153,9 @@ class Record:
             name = text(event.get("name"))
             units[name] = text(event.get("unit")) or units.get(name, "")
             known = points.setdefault(name, {})
-            piece = [(x, y) for x, y in zip(numbers(event.get("x")), numbers(event.get("y")), strict=False) if x is not None]
+            piece = [
+                (x, y) for x, y in zip(numbers(event.get("x")), numbers(event.get("y")), strict=False) if x is not None
+            ]
             first = min((x for x, _ in piece), default=None)
             if first is not None:
                 kept = {x: y for x, y in known.items() if x < first}

@@ -84,7 +84,7 @@ def logarithmic(values: Iterable[float | None]) -> Scale | None:
         return None
     first, last = math.floor(math.log10(min(known)) + 1e-9), math.ceil(math.log10(max(known)) - 1e-9)
     decades = [float(f"1e{power}") for power in range(first, last + 1)]
-    if len(decades) > 3:  # noqa: PLR2004 - enough labels without the steps between
+    if len(decades) > 3:
         return Scale(low=decades[0], high=decades[-1], ticks=tuple(decades[:: 1 + len(decades) // 7]), log=True)
     between = sorted({*decades, *(each * by for each in decades for by in (2, 5))})
     low = max(each for each in between if each <= min(known) * 1.000001)

@@ -46,4 +46,6 @@ def _time(record: Record) -> str:
 
 def _plain(line: str) -> str:
     """One printable line: names from strangers' files may hold control characters that move the cursor."""
-    return "".join(each if each.isprintable() or each == "\N{NO-BREAK SPACE}" else "\N{REPLACEMENT CHARACTER}" for each in line)
+    return "".join(
+        each if each.isprintable() or each == "\N{NO-BREAK SPACE}" else "\N{REPLACEMENT CHARACTER}" for each in line
+    )

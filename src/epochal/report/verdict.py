@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from epochal.report.fields import Event, mapping, number, rows, text
 from epochal.report.record import Record
-from epochal.report.wording import between, count, counted, figure, percent
+from epochal.report.wording import GAP, between, count, counted, figure, percent
 
 _BASELINES = {
-    "prior": "always guessing the most common class",
-    "linear": "a linear model",
-    "small": "a small network",
-    "small_network": "a small network",
-    "chance": "guessing at random",
+    "prior": ("always guessing the most common class", "most common class"),
+    "linear": ("a linear model", "linear model"),
+    "small": ("a small network", "small network"),
+    "chance": ("guessing at random", "chance"),
 }
 _STATUS = {
     "finished": ("Finished", "good"),
@@ -35,12 +34,13 @@ class Score:
     low: float | None = None
     high: float | None = None
     own: bool = False
+    short: str = ""  # the name where there is little room
 
     @property
     def worded(self) -> str:
         """The value with its interval.
 
-        >>> Score(name="m", value=0.912, low=0.904, high=0.92).worded.replace("\\xa0", " ")
+        >>> Score(name="m", value=0.912, low=0.904, high=0.92).worded.replace(GAP, " ")
         '91.2 % (90.4 to 92.0)'
         """
         interval = between(self.low, self.high)
@@ -75,7 +75,13 @@ def score_of(event: Event, *, name: str = "", own: bool = False) -> Score | None
     value = number(event.get("value"))
     if value is None:
         return None
-    return Score(name=name or text(event.get("name")), value=value, low=number(event.get("low")), high=number(event.get("high")), own=own)
+    return Score(
+        name=name or text(event.get("name")),
+        value=value,
+        low=number(event.get("low")),
+        high=number(event.get("high")),
+        own=own,
+    )
 
 
 def baselines_of(result: Event) -> list[Score]:
@@ -88,8 +94,23 @@ def baselines_of(result: Event) -> list[Score]:
     listed = rows(told) or [
         {"name": name, **(mapping(value) or {"value": value})} for name, value in mapping(told).items()
     ]
-    named = [(text(each.get("label")) or _BASELINES.get(text(each.get("name")), text(each.get("name"))), each) for each in listed]
-    return [score for name, each in named if (score := score_of(each, name=name)) is not None]
+    found = []
+    for each in listed:
+        known, short = _BASELINES.get(text(each.get("name")), (text(each.get("name")), ""))
+        score = score_of(each, name=text(each.get("label")) or known)
+        if score is not None:
+            found.append(replace(score, short=short))
+    return found
+
+
+def scores_of(result: Event) -> list[Score]:
+    """All scores to draw on one line from 0 to 1: the baselines and the model; none for other metrics.
+
+    >>> [score.name for score in scores_of({"value": 0.9, "baselines": [{"name": "prior", "value": 0.1}]})]
+    ['always guessing the most common class', 'this model']
+    """
+    own = score_of(result, name="this model", own=True)
+    return [*baselines_of(result), own] if own is not None and is_share(result.get("metric")) else []
 
 
 def is_share(metric: object) -> bool:
@@ -108,7 +129,9 @@ def status_of(record: Record) -> str:
     ('finished', 'open')
     """
     ending = record.ending
-    told = text(ending.get("status")) or (_ERRORS.get(text(ending.get("error")), "failed") if ending.get("kind") == "stop" else "")
+    told = text(ending.get("status")) or (
+        _ERRORS.get(text(ending.get("error")), "failed") if ending.get("kind") == "stop" else ""
+    )
     if told in _STATUS:
         return told
     if record.result:
@@ -121,7 +144,7 @@ def judge(record: Record) -> Verdict:
 
     >>> events = [{"kind": "result", "split": "test", "samples": 100, "value": 0.9, "low": 0.82, "high": 0.95},
     ...           {"kind": "opened", "split": "test", "count": 1}]
-    >>> judge(Record.of(events)).headline.replace("\\xa0", " ")
+    >>> judge(Record.of(events)).headline.replace(GAP, " ")
     'On 100 test images never used for any choice the model is right for 90.0 % (82.0 to 95.0).'
     """
     status = status_of(record)
@@ -183,9 +206,7 @@ def _alarms(record: Record, *, score: Score, baselines: list[Score]) -> tuple[st
         best = max(rivals, key=lambda each: each.value)
         found.append(f"The model is not clearly better than the baseline “{best.name}” ({best.worded}).")
     grave = [each for each in record.select("finding") if text(each.get("severity")) == "error"]
-    found += [
-        f"The check {text(each.get('rule'))} found a fault: {text(each.get('measured'))}." for each in grave
-    ]
+    found += [f"The check {text(each.get('rule'))} found a fault: {text(each.get('measured'))}." for each in grave]
     return tuple(dict.fromkeys(found))
 
 

@@ -22,11 +22,8 @@ def share(value: float | None) -> str:
         return ABSENT
     if value in (0, 1):
         return f"{value * 100:.0f}"
-    for digits in (1, 2, 3):
-        shown = f"{value * 100:.{digits}f}"
-        if float(shown) not in (0, 100):
-            return shown
-    return shown
+    shown = [f"{value * 100:.{digits}f}" for digits in (1, 2, 3)]
+    return next((each for each in shown if float(each) not in {0, 100}), shown[-1])
 
 
 def percent(value: float | None) -> str:
@@ -65,10 +62,10 @@ def epoch(value: float | None) -> str:
     return ABSENT if value is None else f"{value:,.1f}".removesuffix(".0")
 
 
-def counted(value: float | None, noun: str, many: str = "") -> str:
+def counted(value: float | None, noun: str, *, many: str = "") -> str:
     """A count with its noun in the right number.
 
-    >>> counted(1, "finding"), counted(2, "class", "classes")
+    >>> counted(1, "finding"), counted(2, "class", many="classes")
     ('1 finding', '2 classes')
     """
     return f"{count(value)} {noun if value == 1 else many or noun + 's'}"
@@ -82,7 +79,7 @@ def figure(value: float | None) -> str:
     """
     if value is None:
         return ABSENT
-    if abs(value) >= 1000:  # noqa: PLR2004 - from here on decimals say nothing
+    if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.3g}"
 
@@ -95,7 +92,7 @@ def duration(seconds: float | None) -> str:
     """
     if seconds is None or not math.isfinite(seconds):
         return ABSENT
-    if seconds < 10:  # noqa: PLR2004 - a decimal still matters
+    if seconds < 10:
         return f"{seconds:.1f}{GAP}s"
     rounded = round(seconds)
     parts = [

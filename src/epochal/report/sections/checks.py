@@ -39,6 +39,11 @@ class ChecksView:
     passes: tuple[Judged, ...]
     not_checked: tuple[str, ...]
 
+    @property
+    def told(self) -> bool:
+        """Whether any rule that passed says what it measured."""
+        return any(each.measured or each.expected for each in self.passes)
+
 
 def build(record: Record) -> ChecksView | None:
     """The checks section, or None where no rule was examined.
@@ -48,12 +53,20 @@ def build(record: Record) -> ChecksView | None:
     """
     findings = _findings(record)
     found = {each.rule for each in findings}
-    examined = {(text(each.get("rule")), text(each.get("stage"))): each for each in record.select("check") if each.get("rule")}
+    examined = {
+        (text(each.get("rule")), text(each.get("stage"))): each for each in record.select("check") if each.get("rule")
+    }
     failed_alone = [
-        _judged(each, severity="warning") for (rule, _), each in examined.items() if each.get("passed") is False and rule not in found
+        _judged(each, severity="warning")
+        for (rule, _), each in examined.items()
+        if each.get("passed") is False and rule not in found
     ]
-    passes = tuple(_judged(each) for (rule, _), each in examined.items() if each.get("passed") is True and rule not in found)
-    not_checked = tuple(dict.fromkeys(name for each in record.select("check") for name in texts(each.get("not_checked"))))
+    passes = tuple(
+        _judged(each) for (rule, _), each in examined.items() if each.get("passed") is True and rule not in found
+    )
+    not_checked = tuple(
+        dict.fromkeys(name for each in record.select("check") for name in texts(each.get("not_checked")))
+    )
     findings = tuple(sorted((*findings, *failed_alone), key=lambda each: _GRAVITY.get(each.severity, 9)))
     if not (findings or passes or not_checked):
         return None

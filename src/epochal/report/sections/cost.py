@@ -40,7 +40,7 @@ def build(record: Record) -> CostView | None:
 
     >>> events = [{"kind": "stage", "stage": "train", "event": "begin", "at": 1.0},
     ...           {"kind": "stage", "stage": "train", "event": "end", "at": 5.0}]
-    >>> [(row.name, row.seconds.replace("\\xa0", " ")) for row in build(Record.of(events)).stages]
+    >>> [(row.name, row.seconds.replace(wording.GAP, " ")) for row in build(Record.of(events)).stages]
     [('train', '4.0 s'), ('between stages', '1.0 s')]
     """
     spent, notes = _spent(record)

@@ -43,8 +43,8 @@ class DataView:
 def build(record: Record) -> DataView | None:
     """The data section, or None where nothing was measured about the data.
 
-    >>> view = build(Record.of([{"kind": "measurement", "name": "data.splits", "value": {"train": {"cat": 3, "dog": 1}}}]))
-    >>> view.lead
+    >>> splits = {"train": {"cat": 3, "dog": 1}}
+    >>> build(Record.of([{"kind": "measurement", "name": "data.splits", "value": splits}])).lead
     '4 images in 2 classes.'
     """
     splits = _splits(record)
@@ -81,7 +81,7 @@ def _lead(splits: dict[str, dict[str, float]], *, classes: list[str], problems: 
     total = sum(sum(each.values()) for each in splits.values())
     parts = []
     if splits:
-        inside = f" in {wording.counted(len(classes), 'class', 'classes')}" if classes else ""
+        inside = f" in {wording.counted(len(classes), 'class', many='classes')}" if classes else ""
         parts.append(f"{wording.counted(total, 'image')}{inside}")
     if problems:
         parts.append(f"{wording.counted(problems, 'file')} to look at")
@@ -118,11 +118,14 @@ def _facts(record: Record) -> tuple[tuple[str, str], ...]:
     """Short facts about the files, those that were measured."""
     sizes = [numbers(each) for each in items(record.measured("data.sizes"))]
     shown = [
-        f"{wording.count(w)} × {wording.count(h)}" + (f" ({wording.count(n)})" if n is not None and len(sizes) > 1 else "")
+        f"{wording.count(w)} × {wording.count(h)}"
+        + (f" ({wording.count(n)})" if n is not None and len(sizes) > 1 else "")
         for w, h, n in ((*each, None, None, None)[:3] for each in sizes)
     ]
     size, channels = number(record.measured("data.image_size")), number(record.measured("data.channels"))
-    received = f"{size:.0f} × {size:.0f}" + (f", {wording.counted(channels, 'channel')}" if channels else "") if size else ""
+    received = (
+        f"{size:.0f} × {size:.0f}" + (f", {wording.counted(channels, 'channel')}" if channels else "") if size else ""
+    )
     facts = [
         ("Source", text(record.measured("data.source"))),
         ("Pixels", wording.listed(shown, most=4) if shown else ""),

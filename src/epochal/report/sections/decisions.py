@@ -90,7 +90,11 @@ def _model(event: Event) -> Model:
     score = score_of(event)
     shown = ""
     if score is not None:
-        shown = score.worded if is_share(event.get("metric")) else f"{text(event.get('metric'))} {wording.figure(score.value)}"
+        shown = (
+            score.worded
+            if is_share(event.get("metric"))
+            else f"{text(event.get('metric'))} {wording.figure(score.value)}"
+        )
     return Model(
         at=wording.duration(number(event.get("at"))),
         name=text(event.get("name")),
@@ -108,4 +112,5 @@ def _first_model(record: Record) -> str:
     if at is None:
         return ""
     part = f", {wording.percent(at / record.budget)} of the budget" if record.budget else ""
-    return f"The first usable model was on disk after {wording.duration(at)}{part}. Each later one had to be better on validation data."
+    first = f"The first usable model was on disk after {wording.duration(at)}{part}."
+    return f"{first} Each later one had to be better on validation data."

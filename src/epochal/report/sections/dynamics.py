@@ -60,7 +60,9 @@ def build(record: Record) -> DynamicsView | None:
     shown = _spread(epochs)
     sheets, _ = sheets_of(record.pictures("dynamics"), anchor="dynamics")
     sheet = sheets[0] if sheets and sheets[0].cell_width and len(sheets[0].cells) >= samples else None
-    histories = [[(at, by_epoch[at][index] if index < len(by_epoch[at]) else []) for at in shown] for index in range(samples)]
+    histories = [
+        [(at, by_epoch[at][index] if index < len(by_epoch[at]) else []) for at in shown] for index in range(samples)
+    ]
     rows = tuple(
         _row(history, label=labels[index], names=names, cell=sheet.cells[index] if sheet else None)
         for index, history in enumerate(histories[:_MOST_ROWS])
@@ -79,8 +81,7 @@ def _labels(record: Record) -> list[int]:
     """The true classes of the batch; names are looked up among the classes."""
     names = {name: index for index, name in enumerate(record.classes)}
     told = items(record.measured("dynamics.labels"))
-    found = [each if (each := whole(value)) is not None else names.get(text(value), -1) for value in told]
-    return [label for label in found if label is not None]
+    return [names.get(text(value), -1) if (index := whole(value)) is None else index for value in told]
 
 
 def _spread(epochs: list[float]) -> list[float]:

@@ -37,7 +37,10 @@ def filters(record: Record) -> ImagesView | None:
     >>> filters(Record.of([])) is None
     True
     """
-    lead = "Smooth edges and colours are the mark of a layer that has learned; noise means that it has not, or that it was regularised too little."
+    lead = (
+        "Smooth edges and colours are the mark of a layer that has learned; noise means that it has not, "
+        "or that it was regularised too little."
+    )
     return _named(record, "filters", lead=lead)
 
 
@@ -59,7 +62,10 @@ def _named(record: Record, name: str, *, lead: str) -> ImagesView | None:
         return None
     sheets, unshown = sheets_of(events, anchor=name)
     facts = tuple(
-        (key.partition(".")[2].replace("_", " ").capitalize(), " ".join(filter(None, (text(event.get("value")), text(event.get("unit"))))))
+        (
+            key.partition(".")[2].replace("_", " ").capitalize(),
+            " ".join(filter(None, (text(event.get("value")), text(event.get("unit"))))),
+        )
         for key, event in record.measurements().items()
         if key.startswith(f"{name}.")
     )

@@ -37,11 +37,17 @@ def build(record: Record) -> ReproduceView | None:
     told_versions = mapping(last.get("versions")) or mapping(record.result.get("versions"))
     times = len(record.starts) - 1
     return ReproduceView(
-        lead=f"Continued {'once' if times == 1 else wording.counted(times, 'time')} after an interruption." if times else "",
+        lead=f"Continued {'once' if times == 1 else wording.counted(times, 'time')} after an interruption."
+        if times
+        else "",
         command=shlex.join(texts(argv)) if items(argv) else text(argv),
         seed=text(seed),
         versions=tuple((name, text(value)) for name, value in told_versions.items()),
-        machine=tuple((name.replace("_", " "), text(value)) for name, value in mapping(last.get("machine")).items() if value not in (None, "")),
+        machine=tuple(
+            (name.replace("_", " "), text(value))
+            for name, value in mapping(last.get("machine")).items()
+            if value not in (None, "")
+        ),
     )
 
 
@@ -59,7 +65,12 @@ def measurements(record: Record) -> MeasurementsView | None:
     (('model.flops', '3 GFLOP', '', ''),)
     """
     found = tuple(
-        (name, f"{_shortened(text(event.get('value')))} {text(event.get('unit'))}".strip(), text(event.get("note")), text(event.get("stage")))
+        (
+            name,
+            f"{_shortened(text(event.get('value')))} {text(event.get('unit'))}".strip(),
+            text(event.get("note")),
+            text(event.get("stage")),
+        )
         for name, event in record.measurements().items()
         if name and not name.startswith(_DRAWN)
     )

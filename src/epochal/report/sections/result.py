@@ -7,23 +7,14 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from epochal.report import wording
-from epochal.report.comparisons import bar, interval_dot, reliability
+from epochal.report.comparisons import bar, reliability
 from epochal.report.fields import Event, items, mapping, number, numbers, rows, text, texts
 from epochal.report.pictures import Sheet, Unshown, sheets_of
 from epochal.report.record import Record
-from epochal.report.verdict import Score, baselines_of, is_share, score_of
 
 _MATRIX_CLASSES = 20  # a larger matrix cannot be read; its most confused pairs can
 _MOST_PAIRS = 20
 _FAINTEST = 0.12  # opacity of the weakest error that is not zero
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreRow:
-    """A score with its drawing."""
-
-    score: Score
-    drawing: Markup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +52,6 @@ class ResultView:
     """What the result section shows."""
 
     lead: str
-    scores: tuple[ScoreRow, ...]
     facts: tuple[tuple[str, str], ...]
     reliability: Markup
     classes: tuple[ClassRow, ...]
@@ -83,7 +73,6 @@ def build(record: Record) -> ResultView | None:
     classes = tuple(_class_row(each) for each in rows(result.get("per_class")))
     return ResultView(
         lead=_lead(classes),
-        scores=_scores(result),
         facts=_facts(result),
         reliability=_reliability(result),
         classes=classes,
@@ -97,17 +86,8 @@ def _lead(classes: tuple[ClassRow, ...]) -> str:
     if len(classes) < 3:
         return ""
     ranked = sorted(classes, key=lambda row: row.keys[1])
-    return f"Easiest class: {ranked[-1].label} ({ranked[-1].cells[1]} found). Hardest: {ranked[0].label} ({ranked[0].cells[1]})."
-
-
-def _scores(result: Event) -> tuple[ScoreRow, ...]:
-    own = score_of(result, name="this model", own=True)
-    scores = [*baselines_of(result), *([own] if own else [])]
-    if not is_share(result.get("metric")) or len(scores) == 0:
-        return ()
-    return tuple(
-        ScoreRow(score=each, drawing=interval_dot(each.value, low=each.low, high=each.high, own=each.own)) for each in scores
-    )
+    hardest, easiest = ranked[0], ranked[-1]
+    return f"Easiest class: {easiest.label} ({easiest.cells[1]} found). Hardest: {hardest.label} ({hardest.cells[1]})."
 
 
 def _facts(result: Event) -> tuple[tuple[str, str], ...]:
@@ -144,7 +124,11 @@ def _reliability(result: Event) -> Markup:
         and (amount := number(each.get("count")))
     ]
     total = sum(amount for _, _, amount in bins)
-    return reliability([(confidence, right, amount / total) for confidence, right, amount in bins]) if total > 0 else Markup()
+    return (
+        reliability([(confidence, right, amount / total) for confidence, right, amount in bins])
+        if total > 0
+        else Markup()
+    )
 
 
 def _class_row(event: Event) -> ClassRow:
@@ -168,7 +152,10 @@ def _confusion(told: Event, *, known: list[str]) -> Confusion | None:
     names = texts(told.get("labels")) or known
     labels = [names[index] if index < len(names) else f"class {index}" for index in range(size)]
     wrong = [
-        (counts[given][said], given, said) for given in range(size) for said in range(size) if given != said and counts[given][said] > 0
+        (counts[given][said], given, said)
+        for given in range(size)
+        for said in range(size)
+        if given != said and counts[given][said] > 0
     ]
     wrong.sort(key=lambda each: (-each[0], each[1], each[2]))
     pairs = tuple(
@@ -177,7 +164,14 @@ def _confusion(told: Event, *, known: list[str]) -> Confusion | None:
     )
     worst = max((amount / (sum(counts[given]) or 1.0) for amount, given, _ in wrong), default=1.0)
     small = size <= _MATRIX_CLASSES
-    matrix = tuple((labels[given], _matrix_row(counts[given], given=given, labels=labels, worst=worst)) for given in range(size)) if small else ()
+    matrix = (
+        tuple(
+            (labels[given], _matrix_row(counts[given], given=given, labels=labels, worst=worst))
+            for given in range(size)
+        )
+        if small
+        else ()
+    )
     return Confusion(labels=tuple(labels) if small else (), matrix=matrix, pairs=pairs)
 
 
@@ -189,9 +183,17 @@ def _matrix_row(counts: list[float], *, given: int, labels: list[str], worst: fl
         share = counts[said] / total
         right = said == given
         strength = share if right else (_FAINTEST + (0.8 - _FAINTEST) * share / worst if share else 0.0)
-        kind = ("right" if right else "wrong") + (" strong" if strength > 0.55 else "")
+        weight = " strong" if strength > 0.78 else " middle" if strength > 0.58 else ""  # where the text turns over
+        kind = ("right" if right else "wrong") + weight
         tip = f"{labels[given]}, taken for {label}: {wording.count(counts[said])} ({wording.percent(share)})"
         if right:
             tip = f"{label}, recognised: {wording.count(counts[said])} ({wording.percent(share)})"
-        cells.append(MatrixCell(count=wording.count(counts[said]), strength=f"{strength:.3f}", kind=kind if counts[said] else "none", tip=tip))
+        cells.append(
+            MatrixCell(
+                count=wording.count(counts[said]),
+                strength=f"{strength:.3f}",
+                kind=kind if counts[said] else "none",
+                tip=tip,
+            )
+        )
     return tuple(cells)

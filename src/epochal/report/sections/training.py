@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
@@ -26,7 +26,7 @@ class Chart:
 
     title: str
     svg: Markup
-    log: Markup = Markup()
+    log: Markup = field(default_factory=Markup)
     note: str = ""
 
 
@@ -51,7 +51,8 @@ class TrainingView:
 def build(record: Record) -> TrainingView | None:
     """The training section, or None where nothing was fitted.
 
-    >>> build(Record.of([{"kind": "epoch", "stage": "train", "number": 1, "val_accuracy": 0.5}])).lead.replace("\\xa0", " ")
+    >>> epochs = [{"kind": "epoch", "stage": "train", "number": 1, "val_accuracy": 0.5}]
+    >>> build(Record.of(epochs)).lead.replace(wording.GAP, " ")
     'Best on validation: 50.0 % after epoch 1 of 1.'
     """
     epochs, curves = record.epochs(), record.curves()
@@ -66,7 +67,9 @@ def build(record: Record) -> TrainingView | None:
         return None
     main = "train" if "train" in fits else list(fits)[-1]
     return TrainingView(
-        lead=_lead(epochs.get(main, [])), main=fits[main], others=tuple(fit for name, fit in fits.items() if name != main)
+        lead=_lead(epochs.get(main, [])),
+        main=fits[main],
+        others=tuple(fit for name, fit in fits.items() if name != main),
     )
 
 
@@ -85,10 +88,8 @@ def _lead(epochs: list[Event]) -> str:
     best = _best(epochs)
     if best is None:
         return f"{wording.counted(len(epochs), 'epoch')}." if epochs else ""
-    return (
-        f"Best on validation: {wording.percent(number(best['val_accuracy']))} after epoch {wording.epoch(number(best['number']))} "
-        f"of {wording.epoch(number(epochs[-1]['number']))}."
-    )
+    score, at = wording.percent(number(best["val_accuracy"])), wording.epoch(number(best["number"]))
+    return f"Best on validation: {score} after epoch {at} of {wording.epoch(number(epochs[-1]['number']))}."
 
 
 def _facts(epochs: list[Event]) -> tuple[tuple[str, str], ...]:
@@ -133,12 +134,16 @@ def _per_epoch(epochs: list[Event], keys: dict[str, str]) -> list[Line]:
 def _step_chart(curve: Curve) -> Chart:
     owner, _, quantity = curve.name.rpartition(".")
     title = _TITLES.get(quantity) or f"{owner} {quantity}".replace("_", " ").replace(".", " ").strip().capitalize()
-    frame = Frame(title=f"{title}{f' ({curve.unit})' if curve.unit else ''}", x_label="step", percent=quantity == "accuracy")
+    frame = Frame(
+        title=f"{title}{f' ({curve.unit})' if curve.unit else ''}", x_label="step", percent=quantity == "accuracy"
+    )
     return _chart([Line(label=quantity.replace("_", " "), x=curve.x, y=curve.y)], frame=frame)
 
 
 def _chart(lines: list[Line], *, frame: Frame) -> Chart:
     lost = sum(value is None for line in lines for value in line.y)
-    note = f"{wording.counted(lost, 'value is', 'values are')} missing or not finite, and not drawn." if lost else ""
+    note = (
+        f"{wording.counted(lost, 'value is', many='values are')} missing or not finite, and not drawn." if lost else ""
+    )
     log = Markup() if frame.percent else line_chart(lines, frame=frame, log=True)
     return Chart(title=frame.title, svg=line_chart(lines, frame=frame), log=log, note=note)
