@@ -19,6 +19,8 @@ exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
+suppress_warnings = ["ref.python"]  # two rooms may each have a `Fit`; the signature then links to the first
+
 html_theme = "furo"
 html_title = "epochal"
 html_static_path = ["_static"]
