@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import PurePosixPath
 
 from PIL import Image, UnidentifiedImageError
 
@@ -52,7 +51,7 @@ def has_image_ending(key: str) -> bool:
     >>> has_image_ending("cat/1.JPG"), has_image_ending("cat/notes.txt")
     (True, False)
     """
-    return PurePosixPath(key).suffix.lower() in FORMAT_OF_ENDING
+    return _ending(key) in FORMAT_OF_ENDING
 
 
 def begins_like_image(beginning: bytes) -> bool:
@@ -75,10 +74,16 @@ def wrong_ending(kind: str, key: str) -> str | None:
     """
     if not key:
         return None
-    ending = key[key.rfind(".") :].lower() if "." in key else ""
+    ending = _ending(key)
     if FORMAT_OF_ENDING.get(ending) == ALIASES.get(kind, kind):
         return None
-    return f"wrong-extension: {kind} inside, named {PurePosixPath(key).suffix or 'without an ending'}"
+    return f"wrong-extension: {kind} inside, named {ending or 'without an ending'}"
+
+
+def _ending(key: str) -> str:
+    name = key[key.rfind("/") + 1 :]
+    dot = name.rfind(".")
+    return name[dot:].lower() if dot > 0 else ""
 
 
 @contextmanager

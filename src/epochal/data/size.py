@@ -8,18 +8,18 @@ from PIL import Image
 # Sides that halve without remainder through four or five poolings (tip W4.1); 224 is what larger pictures are usually
 # brought to.
 SIDES = (32, 64, 96, 128, 160, 224)
-# Where all pictures have one size, they keep it up to this side.
+# Where all pictures have one shorter side, it is kept up to this length.
 NATIVE_LIMIT = 128
-# Share of the pictures that must agree on one size for it to be kept; a few odd ones are brought to it.
+# Share of the pictures that must agree on it; a few odd ones are brought to it.
 AGREEMENT = 0.99
 
 
 def working_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """Choose height and width for the network from those of the pictures (or of a fair sample of them).
 
-    The size of the pictures where they agree and no side is above 128; else a square whose side is the largest of 32,
-    64, 96, 128, 160 and 224 that is not above the median shorter side, so that the typical picture is never enlarged
-    (except below 32).
+    Always a square. Its side is the shorter side of the pictures where they agree on it and it is not above 128; else
+    the largest of 32, 64, 96, 128, 160 and 224 that is not above the median shorter side, so that the typical picture
+    is never enlarged (except below 32).
 
     Units: pixels, (height, width).  Source: tip W4.1.
 
@@ -28,12 +28,12 @@ def working_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """
     if not sizes:
         return SIDES[0], SIDES[0]
-    kinds, counts = np.unique(np.asarray(sizes), axis=0, return_counts=True)
-    height, width = (int(side) for side in kinds[counts.argmax()])
-    if counts.max() >= AGREEMENT * len(sizes) and max(height, width) <= NATIVE_LIMIT:
-        return height, width
-    median = float(np.median([min(size) for size in sizes]))
-    side = max((side for side in SIDES if side <= median), default=SIDES[0])
+    shorter = np.asarray(sizes).min(axis=1)
+    kinds, counts = np.unique(shorter, return_counts=True)
+    common = int(kinds[counts.argmax()])
+    if counts.max() >= AGREEMENT * len(sizes) and common <= NATIVE_LIMIT:
+        return common, common
+    side = max((side for side in SIDES if side <= np.median(shorter)), default=SIDES[0])
     return side, side
 
 
