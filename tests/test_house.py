@@ -21,6 +21,7 @@ SOURCE = ROOT / "src" / "epochal"
 SOURCES = sorted(SOURCE.rglob("*.py"))
 TESTS = sorted(file for file in (ROOT / "tests").rglob("*.py") if file.name.startswith("test_"))
 SHAPED_ROOMS = ("stats", "losses", "layers", "transforms")
+PURE_ROOMS = ("stats", "losses", "layers", "transforms", "models", "optim", "tasks", "ensembles", "report")
 EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc"}
 IMPORT_NAMES = {"pillow": "PIL"}  # where a package is imported under another name
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -85,6 +86,20 @@ def test_every_test_states_its_fact() -> None:
         for file in TESTS
         for each in _functions(file)
         if each.name.startswith("test_") and not ast.get_docstring(each)
+    ]
+    assert silent == []
+
+
+def test_every_public_function_of_a_pure_room_shows_its_use() -> None:
+    """Where no disk and no clock is touched, each public function has an example, which the tests run."""
+    files = [file for room in PURE_ROOMS for file in (SOURCE / room).rglob("*.py")]
+    silent = [
+        f"{_place(file)}:{each.name}"
+        for file in files
+        for each in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(each, ast.FunctionDef)
+        and not each.name.startswith("_")
+        and ">>>" not in (ast.get_docstring(each) or "")
     ]
     assert silent == []
 
