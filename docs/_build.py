@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
     else:
         _pages.write()
     target = _pages.DOCS / "_build" / "html"
-    return int(sphinx(["-b", "html", "-W", "--keep-going", "-q", str(_pages.DOCS), str(target)]))
+    return int(sphinx(["-b", "html", "-E", "-W", "--keep-going", "-q", str(_pages.DOCS), str(target)]))
 
 
 if __name__ == "__main__":
