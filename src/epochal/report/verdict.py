@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from epochal.report.fields import Event, mapping, number, rows, text
 from epochal.report.record import Record
-from epochal.report.wording import GAP, between, count, counted, figure, percent
+from epochal.report.wording import between, count, counted, figure, percent
 
 _BASELINES = {
     "prior": ("always guessing the most common class", "most common class"),
@@ -119,7 +119,7 @@ def is_share(metric: object) -> bool:
     >>> is_share("accuracy"), is_share("rmse")
     (True, False)
     """
-    return text(metric).removeprefix("validation ") in {"", "accuracy", "balanced_accuracy", "top1", "top-1"}
+    return not text(metric) or "accuracy" in text(metric) or text(metric).startswith("of the answers")
 
 
 def status_of(record: Record) -> str:
@@ -244,9 +244,7 @@ def _best_so_far(record: Record) -> str:
         return "No usable model is on disk yet."
     score = score_of(models[-1])
     assert score is not None
-    if not is_share(models[-1].get("metric")):
-        return f"The best model on disk so far is {score.name}."
-    return (
-        f"The best model on disk so far, {score.name}, is right for {score.worded} of the validation images, "
-        "which also served to choose it."
-    )
+    metric = text(models[-1].get("metric")) or "of the answers right"
+    if not is_share(metric):
+        return f"The best model on disk so far is {score.name}: {metric} {figure(score.value)}."
+    return f"The best model on disk so far, {score.name}, reaches {score.worded} {metric}."

@@ -130,8 +130,10 @@ def _facts(record: Record) -> tuple[tuple[str, str], ...]:
         ("Source", text(record.measured("data.source"))),
         ("Pixels", wording.listed(shown, most=4) if shown else ""),
         ("The network receives", received),
+        ("Carved from train", wording.listed(texts(record.measured("data.carved")))),
         ("Formats", _tally(record.measured("data.formats"))),
         ("Modes", _tally(record.measured("data.modes"))),
+        ("No pictures, left out", wording.listed(texts(record.measured("data.ignored")), most=6)),
         ("Mean of channels", ", ".join(wording.figure(each) for each in numbers(record.measured("data.mean")))),
         ("Spread of channels", ", ".join(wording.figure(each) for each in numbers(record.measured("data.std")))),
     ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from epochal.report import wording
-from epochal.report.fields import Event, mapping, number, text
+from epochal.report.fields import Event, mapping, number, text, texts
 from epochal.report.record import Record
 from epochal.report.verdict import is_share, score_of
 
@@ -81,9 +82,16 @@ def _decision(event: Event, *, taken: list[Event]) -> Decision:
         origin=origin if origin in _ORIGINS else "other",
         origin_name=_ORIGINS.get(origin, origin),
         reason=text(event.get("reason")),
-        evidence=tuple((name.replace("_", " "), text(value)) for name, value in mapping(event.get("evidence")).items()),
+        evidence=_evidence(event.get("evidence")),
         earlier=tuple(each for each in before if each != value),
     )
+
+
+def _evidence(told: object) -> tuple[tuple[str, str], ...]:
+    """Named values, or the items of a list without names."""
+    if isinstance(told, Mapping):
+        return tuple((name.replace("_", " "), text(value)) for name, value in mapping(told).items())
+    return tuple(("", each) for each in texts(told)) or ((("", text(told)),) if text(told) else ())
 
 
 def _model(event: Event) -> Model:
