@@ -1,15 +1,16 @@
 """The machine a run finds, and the state of its random generators."""
 
+import os
 import random
 
 import numpy as np
 import torch
 
+from epochal.data.order import FIRST, GOLDEN, MASK, SECOND
+from epochal.training.allocator import keep_freed_memory
 from epochal.training.distributed import Launch
 from epochal.training.machine import usable_cores
 from epochal.training.runtime import Runtime
-
-_MASK = (1 << 64) - 1
 
 
 def seed_everything(seed: int) -> None:
@@ -34,9 +35,9 @@ def mixed(*parts: int) -> int:
     """
     state = 0
     for part in parts:
-        state = (state + part + 0x9E3779B97F4A7C15) & _MASK
-        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+        state = (state + part + GOLDEN) & MASK
+        state = ((state ^ (state >> 30)) * FIRST) & MASK
+        state = ((state ^ (state >> 27)) * SECOND) & MASK
         state ^= state >> 31
     return state >> 1
 
@@ -55,6 +56,30 @@ def reseed(seed: int, *, epoch: int, step: int, rank: int = 0, device: torch.dev
     if device is not None and device.type == "cuda":
         index = torch.cuda.current_device() if device.index is None else device.index  # type: ignore[redundant-expr]
         torch.cuda.default_generators[index].manual_seed(value)
+
+
+def activate(runtime: Runtime, *, repeatable: bool = True) -> None:
+    """Make this process compute as `runtime` says: threads, memory, and on a GPU the choice of kernels.
+
+    `repeatable` has a GPU give the same bits in each run (tip K2.1), at some cost in speed; a CPU does so anyway, with
+    the same number of threads. This is the one place where torch's global settings are changed.
+
+    >>> before = torch.get_num_threads()
+    >>> activate(Runtime(threads=1)); torch.get_num_threads()
+    1
+    >>> activate(Runtime(threads=before))
+    """
+    if runtime.threads is not None:
+        torch.set_num_threads(runtime.threads)
+    if runtime.device.type == "cpu":
+        keep_freed_memory()
+        return
+    torch.set_float32_matmul_precision("high")
+    if repeatable:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.deterministic = repeatable
+    torch.backends.cudnn.benchmark = not repeatable
 
 
 def detect(launch: Launch | None = None) -> Runtime:

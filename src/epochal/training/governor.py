@@ -1,8 +1,8 @@
 """Watching how many threads pay while a run goes on, since other processes come and go.
 
-On two threads the weight gradient of a convolution waits at spinning barriers inside oneDNN: beside one busy process a
-step of a ResNet-9 was seen to take fifteen times as long as on one thread, whatever the OpenMP wait policy, and alone on
-the machine half as long. A choice made once, at the start, is wrong half of the time on a machine that is shared.
+On two threads the weight gradient of a convolution waits at spinning barriers inside oneDNN: beside one busy process
+a step of a ResNet-9 was seen to take fifteen times as long as on one thread, whatever the OpenMP wait policy, and alone
+on the machine half as long. A choice made once, at the start, is often wrong later on a machine that is shared.
 """
 
 import statistics
@@ -60,7 +60,7 @@ class ThreadGovernor:
         self._best = float("inf")
         self._steps = 0
 
-    def __call__(self, model: nn.Module) -> None:
+    def __call__(self, _model: nn.Module) -> None:
         """Take the time since the last step; begin, judge or end a trial."""
         now = self._clock()
         self._steps += 1

@@ -187,7 +187,9 @@ def _gradients(
     """Add up the gradients of the mean loss over all samples of `batches`, however unevenly they are filled."""
     samples = sum(len(batch) for batch in batches)
     # processes average their gradients, each of its own mean: reweighted where their shares of the samples differ
-    weight = 1 / samples if runtime.world_size == 1 else runtime.world_size / total_over_processes(samples, runtime)
+    weight = (
+        1 / max(samples, 1) if runtime.world_size == 1 else runtime.world_size / total_over_processes(samples, runtime)
+    )
     total = torch.zeros((), device=runtime.device)
     outputs = labels = total
     for number, batch in enumerate(batches, start=1):
@@ -202,7 +204,7 @@ def _gradients(
             share = summed * weight
             (share if update.scaler is None else update.scaler.scale(share)).backward()  # type: ignore[no-untyped-call]
         total += summed.detach()
-    return total / samples, outputs.detach(), labels
+    return total / max(samples, 1), outputs.detach(), labels
 
 
 def _moved(called: nn.Module, update: Update) -> Tensor | None:

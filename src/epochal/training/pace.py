@@ -13,6 +13,8 @@ from epochal.errors import CheckpointError, SettingError
 
 Clock: TypeAlias = Callable[[], float]
 
+LAG = 4.0  # times the mean: the most that the latest step is believed about the next
+
 
 class Pace(Protocol):
     """What the loop asks before and tells after each step."""
@@ -93,7 +95,8 @@ class TimedSteps:
     come instead of jumping ahead. The rate is a mean over about the last half of the run (a median would forget the
     pauses between epochs, which cost time too), in which one pause counts at most `OUTLIER` steps.
 
-    With several processes `agree` makes all use the figure of the first; it is called at the same steps in each.
+    With several processes `agree` makes all use the figure of the first; it is called at the same steps in each, every
+    `every` steps, since it costs a message.
 
     Units: seconds.
     Raises: SettingError if `seconds` is not positive.
@@ -115,7 +118,7 @@ class TimedSteps:
         seconds: float,
         *,
         clock: Clock = time.monotonic,
-        every: int = 4,
+        every: int = 1,
         agree: Callable[[float], float] | None = None,
         seconds_per_step: float | None = None,
     ) -> None:
@@ -211,14 +214,15 @@ class TimedSteps:
         self._mark = now
         self._spent += elapsed
         self._measure(elapsed)
-        self._since = 0
         left, rate = self.seconds - self._spent, self.seconds_per_step or 0.0
         share = (1 - self._progress) / max(round(left / rate), 1) if rate > 0 else 0.0
-        if left <= rate / 2:  # the next step would end nearer to twice the rest than to the end
+        # the mean lags behind a machine that has just become slow; a single stall does not speak for the next step
+        expected = max(rate, min(elapsed / max(self._since, 1), LAG * rate))
+        if left <= expected / 2:  # stopping now is nearer to the end of the time than one more step
             share, self._progress = 0.0, 1.0
         if self._agree is not None:
             share, self._progress = self._agree(share), self._agree(self._progress)
-        self._share = share
+        self._share, self._since = share, 0
 
     def _measure(self, elapsed: float) -> None:
         if not self._since or self._steps_here <= self.WARMING:
