@@ -35,11 +35,11 @@ class EpochalError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survive the trip between processes: keyword-only arguments defeat the default pickling."""
-        return _rebuild, (type(self), self.happened, self.expected, self.remedy)
+        return _rebuild, (type(self), {"happened": self.happened, "expected": self.expected, "remedy": self.remedy})
 
 
-def _rebuild(kind: type[EpochalError], happened: str, expected: str, remedy: str) -> EpochalError:
-    return kind(happened, expected=expected, remedy=remedy)
+def _rebuild(kind: type[EpochalError], parts: dict[str, str]) -> EpochalError:
+    return kind(parts["happened"], expected=parts["expected"], remedy=parts["remedy"])
 
 
 class SettingError(EpochalError):

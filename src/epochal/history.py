@@ -21,10 +21,10 @@ class History:
     [0, 1, 2]
     """
 
-    def __init__(self) -> None:
-        """An empty history that lives in memory only."""
+    def __init__(self, file: LineWriter | None = None) -> None:
+        """Begin empty, in memory only unless there is a file to append to."""
         self._series: dict[str, tuple[list[int], list[float]]] = {}
-        self._file: LineWriter | None = None
+        self._file = file
 
     @classmethod
     def of(cls, **series: Sequence[float]) -> History:
@@ -37,8 +37,9 @@ class History:
     @classmethod
     def open(cls, path: Path) -> History:
         """Read what `path` holds, then append to it; a torn last line is dropped."""
-        history = cls.read(path) if path.exists() else cls()
-        history._file = LineWriter(path)
+        history = cls(LineWriter(path))
+        for row in read_lines(path):
+            history._remember(row)
         return history
 
     @classmethod
@@ -97,4 +98,3 @@ class History:
                 values.pop()
             steps.append(step)
             values.append(float(value))
-

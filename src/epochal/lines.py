@@ -78,7 +78,7 @@ def _as_line(row: Mapping[str, Any]) -> str:
     return json.dumps(_finite(row), ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _finite(value: Any) -> Any:  # noqa: ANN401 - JSON is any
+def _finite(value: Any) -> Any:
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):  # noqa: PLR0124
         return str(value)
     if isinstance(value, Mapping):
@@ -86,4 +86,3 @@ def _finite(value: Any) -> Any:  # noqa: ANN401 - JSON is any
     if isinstance(value, list | tuple):
         return [_finite(each) for each in value]
     return value
-

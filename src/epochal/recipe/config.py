@@ -30,7 +30,9 @@ class Settings:
     chosen: frozenset[str] = frozenset()
 
 
-def settle(*, file: Path | None = None, overrides: Iterable[str] = (), options: Mapping[str, Any] | None = None) -> Settings:
+def settle(
+    *, file: Path | None = None, overrides: Iterable[str] = (), options: Mapping[str, Any] | None = None
+) -> Settings:
     """The recipe from a file, then `key=value` overrides, then options of the command line: later ones win.
 
     Raises: SettingError for an unreadable file, an unknown key (with the nearest known one) or a value out of range.

@@ -30,7 +30,9 @@ class Journal:
     3
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic, started: float | None = None) -> None:
+    def __init__(
+        self, path: Path, *, clock: Callable[[], float] = time.monotonic, started: float | None = None
+    ) -> None:
         """Read the events at `path`, if any, and stand ready to append.
 
         Units: `started` is the reading of `clock` at which this start of the program began; now by default.
@@ -53,7 +55,7 @@ class Journal:
         """Whether an earlier start of the program left events here."""
         return self._before > 0 or bool(self.events and self.events[0]["kind"] == "session")
 
-    def write(self, kind: str, *, stage: str, **fields: Any) -> None:  # noqa: ANN401 - JSON is any
+    def write(self, kind: str, *, stage: str, **fields: Any) -> None:
         """Append one event, stamped with the budget seconds and the time of day."""
         event: Event = {
             "kind": kind,
@@ -65,25 +67,25 @@ class Journal:
         append_durably(self.path, event)
         self.events.append(event)
 
-    def select(self, kind: str, **match: Any) -> Iterator[Event]:  # noqa: ANN401 - compared with ==
+    def select(self, kind: str, **match: Any) -> Iterator[Event]:
         """Events of `kind` whose fields equal `match`, oldest first."""
         for event in self.events:
             if event["kind"] == kind and all(event.get(key) == value for key, value in match.items()):
                 yield event
 
-    def last(self, kind: str, **match: Any) -> Event | None:  # noqa: ANN401 - compared with ==
+    def last(self, kind: str, **match: Any) -> Event | None:
         """The newest such event, or None."""
         found = None
         for found in self.select(kind, **match):  # noqa: B007 - the last one is wanted
             pass
         return found
 
-    def measured(self, name: str) -> Any:  # noqa: ANN401 - JSON is any
+    def measured(self, name: str) -> Any:
         """The newest value measured under `name`, or None."""
         event = self.last("measurement", name=name)
         return None if event is None else event["value"]
 
-    def decided(self, key: str) -> Any:  # noqa: ANN401 - JSON is any
+    def decided(self, key: str) -> Any:
         """The newest value decided for `key`, or None."""
         event = self.last("decision", key=key)
         return None if event is None else event["value"]

@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, Le, Lt
 _CLOSED = {"extra": "forbid"}  # read by recipe.config: unknown keys are errors
 
 
-def about(default: Any, text: str) -> Any:  # noqa: ANN401 - dataclasses.field is typed this way
+def about(default: Any, text: str) -> Any:
     """A field with its line of documentation, which the docs and `recipe.toml` quote."""
     return field(default=default, metadata={"about": text})
 
@@ -27,8 +27,12 @@ class DataRecipe:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
 
-    image_size: Annotated[int, Ge(0), Le(512)] = about(64, "side of the square network input in pixels; by rule from the images' sizes (W4.1)")
-    validation_fraction: Annotated[float, Gt(0), Lt(0.5)] = about(0.1, "share of train carved off when there is no val folder")
+    image_size: Annotated[int, Ge(0), Le(512)] = about(
+        64, "side of the square network input in pixels; by rule from the images' sizes (W4.1)"
+    )
+    validation_fraction: Annotated[float, Gt(0), Lt(0.5)] = about(
+        0.1, "share of train carved off when there is no val folder"
+    )
     test_fraction: Annotated[float, Gt(0), Lt(0.5)] = about(0.1, "share carved off when there is no test folder")
 
 
@@ -50,7 +54,9 @@ class NetworkRecipe:
     __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
 
     name: Literal["resnet"] = about("resnet", "the family of networks (K3.1)")
-    width: Annotated[int, Ge(0), Le(1024)] = about(32, "channels of the first residual stage; by rule from images and budget")
+    width: Annotated[int, Ge(4), Le(1024)] = about(
+        64, "channels of the first residual stage; by rule from images and budget"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +65,7 @@ class LossRecipe:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
 
-    label_smoothing: Annotated[float, Ge(0), Lt(1)] = about(0.1, "share of the target spread evenly over all classes")
+    label_smoothing: Annotated[float, Ge(0), Lt(1)] = about(0.2, "share of the target spread evenly over all classes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +74,11 @@ class OptimizerRecipe:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
 
-    batch_size: Annotated[int, Ge(2)] = about(256, "samples per step")
-    lr: Annotated[float, Gt(0)] = about(0.4, "peak learning rate")
-    momentum: Annotated[float, Ge(0), Lt(1)] = about(0.9, "momentum, Nesterov's form")
-    weight_decay: Annotated[float, Ge(0)] = about(5e-4, "decay of weights; never of norms and biases")
+    batch_size: Annotated[int, Ge(2)] = about(512, "samples per step; by rule smaller for small data sets")
+    lr: Annotated[float, Gt(0)] = about(0.75, "peak learning rate; by rule in proportion to the batch size")
+    momentum: Annotated[float, Ge(0), Lt(1)] = about(0.85, "momentum, Nesterov's form")
+    weight_decay: Annotated[float, Ge(0)] = about(1.3e-3, "decay of weights; never of norms and biases")
+    norm_bias_lr: Annotated[float, Gt(0)] = about(64.0, "rate of norms and biases, as a multiple of lr")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +88,9 @@ class ScheduleRecipe:
     __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
 
     name: Literal["linear", "cosine", "constant"] = about("linear", "shape of the fall after the warm-up")
-    warmup: Annotated[float, Ge(0), Lt(1)] = about(0.2, "share of the stage over which the rate rises (S9)")
-    final: Annotated[float, Ge(0), Le(1)] = about(0.05, "rate at the end, as a share of the peak")
+    warmup: Annotated[float, Ge(0), Lt(1)] = about(0.23, "share of the stage over which the rate rises (S9)")
+    start: Annotated[float, Ge(0), Le(1)] = about(0.2, "rate of the first step, as a share of the peak")
+    final: Annotated[float, Ge(0), Le(1)] = about(0.07, "rate at the end, as a share of the peak")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +99,10 @@ class TransformsRecipe:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
 
-    flip: bool = about(True, "mirror left and right; by rule off where mirroring changes what a picture means")  # noqa: FBT003
-    crop_padding: Annotated[int, Ge(0), Le(64)] = about(2, "pixels by which a crop may be shifted; by rule from the image size")
+    flip: bool = about(True, "mirror left and right; off where a measurement says that mirroring changes the class")  # noqa: FBT003
+    crop_padding: Annotated[int, Ge(0), Le(64)] = about(
+        2, "pixels by which a crop may be shifted; by rule from the image size"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +111,7 @@ class AveragingRecipe:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
 
-    horizon: Annotated[float, Ge(0), Lt(1)] = about(0.02, "share of the stage over which weights are averaged; 0: none")
+    decay: Annotated[float, Ge(0), Lt(1)] = about(0.99, "share of the average that a step leaves in place; 0: none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +150,7 @@ class Recipe:
     runtime: RuntimeRecipe = field(default_factory=RuntimeRecipe)
 
     def replace(self, changes: Mapping[str, Any]) -> Recipe:
-        """This recipe with dotted keys changed, as in `{"network.width": 64}`."""
+        """Give this recipe with dotted keys changed, as in `{"network.width": 64}`."""
         recipe = self
         for key, value in changes.items():
             table, _, name = key.rpartition(".")
@@ -153,7 +163,7 @@ class Recipe:
         for each in fields_of(Recipe):
             yield each.key, self[each.key]
 
-    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - fields have many types
+    def __getitem__(self, key: str) -> Any:
         """The value of a dotted key."""
         value: Any = self
         for name in key.split("."):
@@ -184,6 +194,6 @@ def fields_of(kind: type, *, above: str = "") -> Iterator[RecipeField]:
 
 
 def _hints(kind: type) -> dict[str, Any]:
-    from typing import get_type_hints  # noqa: PLC0415 - only the docs and the writer need it
+    from typing import get_type_hints
 
     return get_type_hints(kind, include_extras=True)

@@ -1,0 +1,69 @@
+"""The main job from Python: the same as the command line, with the same errors as exceptions."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from epochal.recipe.config import settle
+from epochal.recipe.duration import parse_duration
+from epochal.stages.export import Exported, export_model
+from epochal.stages.folder import existing_run
+from epochal.stages.predict import Prediction, predict_files
+from epochal.stages.progress import choose_progress
+from epochal.stages.report import write_report
+from epochal.stages.walk import Outcome, start
+
+
+def run(
+    source: str | Path,
+    *,
+    budget: str | float | None = None,
+    out: str | Path | None = None,
+    settings: Mapping[str, Any] | str | Path | None = None,
+    fresh: bool = False,
+    quiet: bool = False,
+) -> Outcome:
+    """Take a folder of images through the whole recipe: `epochal run`.
+
+    `settings` sets keys of the recipe, as in `{"seed": 3, "network.width": 64}`, or names a recipe file. Called again
+    with the same values it continues an interrupted run, or gives the result of a finished one.
+
+    Units: `budget` in seconds, or as text such as "10m".
+    Raises: EpochalError, whose subclasses say whether a setting, the data, a check or the budget was at fault.
+
+    >>> run("no/such/folder", quiet=True)
+    Traceback (most recent call last):
+    epochal.errors.DataError: ...
+    """
+    seconds = parse_duration(budget) if isinstance(budget, str) else budget
+    options = {} if settings is None or isinstance(settings, str | Path) else settings
+    known = settle(
+        file=Path(settings) if isinstance(settings, str | Path) else None,
+        options={"budget_seconds": seconds, **options},
+    )
+    return start(
+        source, known, out=None if out is None else Path(out), fresh=fresh, progress=choose_progress(quiet=quiet)
+    )
+
+
+def predict(run: str | Path, images: str | Path) -> list[Prediction]:
+    """The class and its probability for each image: `epochal predict`.
+
+    Raises: RunError if there is no such run, DataError if there are no images.
+    """
+    return predict_files(Path(run), Path(images))
+
+
+def export(run: str | Path, *, kind: str = "onnx", output: str | Path | None = None) -> Exported:
+    """Write the model for use without epochal, checked against it: `epochal export`.
+
+    Raises: MissingExtra if `kind` is onnx and its packages are not installed.
+    """
+    return export_model(Path(run), kind=kind, output=None if output is None else Path(output))
+
+
+def report(run: str | Path) -> Path:
+    """Draw the report again from the journal alone: `epochal report`. Gives its path."""
+    folder = existing_run(Path(run))
+    write_report(folder)
+    return folder.report

@@ -1,0 +1,1 @@
+"""The stages of a run, in the guides' order, and what they share. Whatever decides, decides here."""

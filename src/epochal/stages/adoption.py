@@ -1,0 +1,90 @@
+"""A model replaces the one on disk only where a paired comparison on validation data says so."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from epochal.stages.scoring import logits_of
+from epochal.stats.classification import accuracy, right, sample_nll
+from epochal.stats.intervals import Interval, mean_interval, paired_difference
+
+if TYPE_CHECKING:
+    from epochal.stages.inspect import Inspected
+    from epochal.stages.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A candidate beside the model on disk, on the same validation samples."""
+
+    gain: Interval
+    likelihood: Interval
+    adopted: bool
+    reason: str
+
+
+def compare(
+    candidate: Float[np.ndarray, "n c"], present: Float[np.ndarray, "n c"], *, labels: Int[np.ndarray, " n"]
+) -> Comparison:
+    """Adopt the candidate if the same samples show it to be better beyond their noise.
+
+    Either its gain in accuracy lies above zero with its whole 95 % interval, or its accuracy is no lower and its gain
+    in log likelihood lies above zero so: likelihood tells two good models apart with fewer samples.
+
+    Shapes: logits of n validation samples in c classes.
+
+    >>> sure, vague, labels = np.eye(2)[[0, 1] * 50] * 4, np.eye(2)[[0, 1] * 50], np.array([0, 1] * 50)
+    >>> compare(sure, vague, labels=labels).adopted, compare(vague, vague, labels=labels).adopted
+    (True, False)
+    """
+    gain = paired_difference(right(candidate, labels), right(present, labels))
+    likelihood = mean_interval(sample_nll(present, labels) - sample_nll(candidate, labels))
+    adopted = gain.low > 0 or (gain.value >= 0 and likelihood.low > 0)
+    shown = (
+        f"accuracy {gain.value:+.1%} ({gain.low:+.1%} to {gain.high:+.1%}), log likelihood {likelihood.value:+.3f} "
+        f"({likelihood.low:+.3f} to {likelihood.high:+.3f}) on {len(labels):,} validation samples"
+    )
+    reason = f"{shown}: {'better' if adopted else 'not better beyond the noise'}"
+    return Comparison(gain=gain, likelihood=likelihood, adopted=adopted, reason=reason)
+
+
+def consider(session: Session, inspected: Inspected, *, name: str, path: Path) -> bool:
+    """Make the model at `path` the run's model if it is the first, or better than the present one; say which."""
+    labels = inspected.val.targets
+    said = logits_of(path, inspected, samples=inspected.val)
+    score = accuracy(said, labels)
+    present = session.folder.model
+    event = {
+        "name": name,
+        "file": present.name,
+        "metric": "validation accuracy",
+        "value": score.value,
+        "low": score.low,
+        "high": score.high,
+    }
+    last = session.journal.last("model", adopted=True)
+    replaced = None if last is None else last["name"]
+    if last is None or not present.exists():
+        adopted, reason = True, "the first model: something usable is on disk from here on"
+    else:
+        outcome = compare(said, logits_of(present, inspected, samples=inspected.val), labels=labels)
+        adopted, reason = outcome.adopted, outcome.reason
+    if adopted:
+        _replace(path, present)
+    session.write("model", **event, adopted=adopted, replaced=replaced, reason=reason)
+    verdict = "kept as the model" if adopted else f"{replaced} stays"
+    session.progress.line(f"  {name}: {score.value:.1%} ({score.low:.1%} to {score.high:.1%}) of validation, {verdict}")
+    return adopted
+
+
+def _replace(source: Path, target: Path) -> None:
+    """Put a copy of `source` at `target` in one move."""
+    temporary = target.with_name(f".{target.name}.part")
+    shutil.copyfile(source, temporary)
+    temporary.replace(target)

@@ -1,0 +1,120 @@
+"""The model that a run leaves behind: one safetensors file with the weights and all that prediction needs to know."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from epochal.errors import CheckpointError
+from epochal.models.resnet import resnet
+from epochal.models.simple import LinearClassifier, SmallConvNet
+from epochal.training.checkpoint import load_weights, save_weights
+
+FORMAT = "1"
+NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
+    "linear": LinearClassifier,
+    "small": SmallConvNet,
+    "resnet": resnet,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a stranger must know to use the weights as they were trained.
+
+    Units: `mean` and `std` per channel, of pixels in [0, 1].
+    """
+
+    task: str
+    classes: tuple[str, ...]
+    image_size: int
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    network: str
+    options: Mapping[str, Any]
+    flip: bool  # logits are averaged over the image and its mirror image
+
+    def to_metadata(self) -> dict[str, str]:
+        """As the string map that a safetensors file can hold."""
+        return {"format": FORMAT, "epochal": json.dumps(asdict(self), ensure_ascii=False)}
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str], *, where: Path) -> Facts:
+        """Read back what `to_metadata` wrote.
+
+        Raises: CheckpointError if it was not written by epochal, or by a version that this one cannot read.
+        """
+        if metadata.get("format") != FORMAT or "epochal" not in metadata:
+            raise CheckpointError(
+                f"{where} is not a model of this version of epochal: format {metadata.get('format')!r}.",
+                expected=f"a file that `epochal run` wrote, format {FORMAT}.",
+                remedy="use the version that wrote it, or run again.",
+            )
+        known = json.loads(metadata["epochal"])
+        values: dict[str, Any] = {each.name: known[each.name] for each in fields(cls)}
+        return cls(**values | {name: tuple(values[name]) for name in ("classes", "mean", "std")})
+
+
+class Deployed(nn.Module):
+    """A network with its normalisation inside: pixels in, logits out, nothing left to get wrong.
+
+    Shapes: n images of c channels, all of the side the network was trained with, to n by classes.
+    Units: pixels in [0, 1].
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: nn.Module, facts: Facts) -> None:
+        """Wrap `network`."""
+        super().__init__()
+        self.network = network
+        self.flip = facts.flip
+        self.register_buffer("mean", torch.tensor(facts.mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(facts.std).view(1, -1, 1, 1))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """The logits of `pixels`, averaged over the mirror image where training did so."""
+        images = (pixels - self.mean) / self.std
+        logits: Tensor = self.network(images)
+        if self.flip:
+            logits = (logits + self.network(images.flip(3))) / 2
+        return logits
+
+
+def build_network(facts: Facts) -> nn.Module:
+    """The network that `facts` name, with fresh weights."""
+    return NETWORKS[facts.network](
+        channels_in=facts.channels, classes=len(facts.classes), image_size=facts.image_size, **facts.options
+    )
+
+
+def save_model(path: Path, model: nn.Module, *, facts: Facts) -> None:
+    """Write weights and facts to `path`, atomically."""
+    save_weights(path, model, metadata=facts.to_metadata())
+
+
+def load_model(path: Path) -> tuple[nn.Module, Facts]:
+    """The model at `path`, in evaluation mode on the CPU. Nothing is unpickled.
+
+    Raises: CheckpointError if the file is missing, damaged, or not ours.
+    """
+    tensors, metadata = load_weights(path)
+    facts = Facts.from_metadata(metadata, where=path)
+    model = build_network(facts)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"The weights in {path} are not those of the network that it names, {facts.network}.",
+            expected="a model.safetensors that `epochal run` wrote.",
+            remedy="repeat the run's command to make it again.",
+        ) from error
+    return model.eval(), facts

@@ -1,0 +1,108 @@
+"""Write the model for use without epochal, and check that it still says the same."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from epochal.errors import MissingExtra, RunError, SettingError
+from epochal.stages.artifact import Deployed, Facts, load_model
+from epochal.stages.folder import existing_run
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ALLOWED = 1e-3  # of a logit: float32 convolutions of two runtimes differ by less than 1e-4 here
+_SAMPLES = 7  # not the batch size that the export is traced with, so that a frozen batch size shows
+_SUFFIX = {"onnx": ".onnx", "torch": ".pt2"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """An exported file, and how far its outputs were from the model's on the same images."""
+
+    path: Path
+    samples: int
+    difference: float
+    allowed: float = ALLOWED
+
+
+def export_model(run: Path, *, kind: str = "onnx", output: Path | None = None) -> Exported:
+    """Write the run's model as ONNX or as a torch.export program; inputs are pixels in [0, 1], any batch size.
+
+    Raises: RunError if there is no model or the outputs differ, MissingExtra for onnx without its packages,
+    SettingError for another kind.
+    """
+    if kind not in _SUFFIX:
+        raise SettingError(f"The format is {kind!r}.", expected="onnx or torch.", remedy="--format onnx")
+    folder = existing_run(run)
+    network, facts = load_model(folder.model)
+    model = Deployed(network, facts).eval()
+    path = output or folder.path / f"model{_SUFFIX[kind]}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    images = torch.rand(
+        _SAMPLES, facts.channels, facts.image_size, facts.image_size, generator=torch.Generator().manual_seed(0)
+    )
+    with torch.no_grad():
+        wanted = model(images)
+    given = (
+        _through_onnx(model, path, facts=facts, images=images)
+        if kind == "onnx"
+        else _through_torch(model, path, facts=facts, images=images)
+    )
+    difference = float((wanted - given).abs().max())
+    if not difference <= ALLOWED:
+        path.unlink()
+        raise RunError(
+            f"The exported model differs from the model by {difference:.2g} in a logit.",
+            expected=f"{ALLOWED:g} at most; the file was removed.",
+            remedy="try the other --format, and please report this.",
+        )
+    return Exported(path=path, samples=_SAMPLES, difference=difference)
+
+
+def _through_torch(model: Deployed, path: Path, *, facts: Facts, images: Tensor) -> Tensor:
+    program = torch.export.export(
+        model, (_example(facts),), dynamic_shapes={"pixels": {0: torch.export.Dim("n", min=1)}}
+    )
+    torch.export.save(program, path)
+    with torch.no_grad():
+        outputs: Tensor = torch.export.load(path).module()(images)
+    return outputs
+
+
+def _through_onnx(model: Deployed, path: Path, *, facts: Facts, images: Tensor) -> Tensor:
+    runtime = _onnx_runtime()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter talks about its own insides
+        torch.onnx.export(
+            model,
+            (_example(facts),),
+            path,
+            input_names=["pixels"],
+            output_names=["logits"],
+            dynamic_shapes={"pixels": {0: torch.export.Dim("n", min=1)}},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return torch.from_numpy(session.run(None, {"pixels": images.numpy()})[0])
+
+
+def _example(facts: Facts) -> Tensor:
+    return torch.rand(2, facts.channels, facts.image_size, facts.image_size)
+
+
+def _onnx_runtime() -> Any:
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        try:
+            import_module(package)
+        except (ImportError, RuntimeError) as error:
+            raise MissingExtra.of(package, extra="onnx", needed_for="the ONNX export") from error
+    return import_module("onnxruntime")

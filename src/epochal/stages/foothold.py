@@ -1,0 +1,70 @@
+"""Where decoding everything takes long: a linear model of a fair sample, on disk before anything else.
+
+The promise is a usable model within 5 % of the budget; later stages replace it on evidence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from epochal.data.catalogue import catalogue
+from epochal.data.scan import Scan, scan
+from epochal.stages.artifact import Facts, save_model
+from epochal.stages.linear import LINEAR, linear_model
+from epochal.stats.classification import right
+from epochal.stats.intervals import wilson
+
+if TYPE_CHECKING:
+    from epochal.data.entries import Source
+    from epochal.stages.session import Session
+
+_FILES = 2000
+_SECONDS_PER_FILE = 2e-4  # to list and decode a small JPEG on two cores, with some reserve
+_SHARE = 0.03  # of the budget: if decoding takes longer, the first model does not wait for it
+_HELD_OUT = 5  # one in five of the sample scores the model
+
+
+def foothold(session: Session, source: Source) -> None:
+    """Put a first model on disk if the budget is short for these data; otherwise the baseline stage does."""
+    if session.folder.model.exists() or session.journal.finished("inspect"):
+        return
+    files = len(catalogue(source).entries)
+    if files <= _FILES or files * _SECONDS_PER_FILE < _SHARE * session.budget:
+        return
+    with session.stage("foothold", title=f"A first linear model, of {_FILES:,} of {files:,} files"):
+        size = session.recipe.data.image_size if "data.image_size" in session.chosen else None
+        _fit(session, scan(source, size=size, limit=_FILES))
+
+
+def _fit(session: Session, scanned: Scan) -> None:
+    rows = np.random.default_rng(session.recipe.seed).permutation(scanned.table.index("train"))
+    rows = rows if len(rows) else scanned.table.index("")
+    held, used = rows[::_HELD_OUT], np.setdiff1d(rows, rows[::_HELD_OUT])
+    images, labels = scanned.images.array, scanned.table.labels
+    moments = scanned.moments
+    facts = Facts(
+        task="classification",
+        classes=scanned.table.classes,
+        image_size=images.shape[1],
+        channels=images.shape[3],
+        mean=tuple(moments.mean.tolist()),
+        std=tuple(np.maximum(moments.std, 1e-3).tolist()),
+        network=LINEAR,
+        options={},
+        flip=False,
+    )
+    model, said = linear_model(images[used], labels[used], facts=facts, held_out=images[held])
+    save_model(session.folder.model, model, facts=facts)
+    hits = right(said, labels[held])
+    score = wilson(int(hits.sum()), len(hits))
+    session.write(
+        "model", name="first linear", file=session.folder.model.name,
+        metric="accuracy on a held-out fifth of the sample", value=score.value, low=score.low, high=score.high,
+        adopted=True, replaced=None,
+        reason=f"something usable on disk after {session.journal.spent:.1f} s, of {len(used):,} images",
+    )  # fmt: skip
+    session.progress.line(
+        f"  linear: {score.value:.1%} ({score.low:.1%} to {score.high:.1%}) on {len(hits):,} held-out images"
+    )

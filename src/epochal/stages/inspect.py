@@ -1,0 +1,262 @@
+"""Stage 1: become one with the data. Every file decoded once, measured, judged, and put on its side of the split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from epochal.checks import distribution, duplicates, files
+from epochal.data.loader import ArrayLoader
+from epochal.data.scan import Scan, scan
+from epochal.data.split import Samples, Splits, assign_splits, divide
+from epochal.data.table import SampleTable
+from epochal.data.table_file import to_csv
+from epochal.errors import CheckFailed, RunError
+from epochal.findings import Finding, Severity
+from epochal.models.resnet import resnet
+from epochal.stages.runtime import settle_runtime
+from epochal.tasks.classification import Classification
+from epochal.training.runtime import Runtime
+
+if TYPE_CHECKING:
+    from epochal.data.entries import Source
+    from epochal.stages.session import Session
+
+RULES = (*files.RULES, *duplicates.RULES, *distribution.RULES)
+_LISTED = 200  # problem files, and groups of duplicates, that go to the journal
+_MEASURED_BATCH = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Inspected:
+    """What the later stages know of the data.
+
+    Units: `mean` and `std` per channel, of pixels in [0, 1], from the training split alone.
+    """
+
+    table: SampleTable
+    splits: Splits
+    task: Classification
+    image_size: int
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    carved: tuple[str, ...]  # splits that no folder gave
+    runtime: Runtime
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the labels."""
+        return self.task.classes
+
+    @property
+    def train(self) -> Samples:
+        """What may be fitted."""
+        return self.splits.train
+
+    @property
+    def val(self) -> Samples:
+        """What decides between models."""
+        return self.splits.val
+
+    def loader(
+        self, samples: Samples, *, batch_size: int, seed: int = 0, shuffle: bool = False, drop_last: bool = False
+    ) -> ArrayLoader:
+        """Batches of `samples` as the networks receive them."""
+        return ArrayLoader(
+            samples.images,
+            samples.labels,
+            samples.index,
+            batch_size=max(1, min(batch_size, len(samples))),
+            seed=seed,
+            mean=self.mean,
+            std=self.std,
+            shuffle=shuffle,
+            drop_last=drop_last,
+            device=self.runtime.device,
+        )
+
+
+def inspect(session: Session, source: Source) -> Inspected:
+    """Decode or restore the samples, judge them, and settle splits and arithmetic.
+
+    Raises: DataError where nothing can be learned from, RunError if the data changed since this run began,
+    CheckFailed if a rule says that training would be a waste.
+    """
+    if session.journal.finished("inspect"):
+        return _inspected(session, source)[0]
+    with session.stage("inspect", title="Inspecting the data"):
+        inspected, scanned = _inspected(session, source)
+        _measure(session, inspected, scanned=scanned)
+        findings = session.judge(RULES, inspected.table)
+        to_csv(inspected.table, session.folder.samples)
+        _stop_on(findings)
+    return inspected
+
+
+def _inspected(session: Session, source: Source) -> tuple[Inspected, Scan]:
+    scanned = _scan(session, source)
+    _refuse_changed(session, scanned)
+    recipe = session.recipe
+    given = {scanned.table[row].split for row in range(len(scanned.table))}
+    table = assign_splits(
+        scanned.table,
+        seed=recipe.seed,
+        val=recipe.data.validation_fraction if "data.validation_fraction" in session.chosen else None,
+        test=recipe.data.test_fraction if "data.test_fraction" in session.chosen else None,
+    )
+    images = scanned.images.array
+    splits = divide(table, images, on_open=lambda _count, reason: _opened(session, reason))
+    task = Classification.of(table.classes, splits.train.targets)
+    moments = Scan(catalogue=scanned.catalogue, table=table, images=scanned.images).moments
+    mean, std = tuple(moments.mean.tolist()), tuple(np.maximum(moments.std, 1e-3).tolist())
+    runtime = _runtime(session, splits, task=task, mean=mean, std=std)
+    return Inspected(
+        table=table,
+        splits=splits,
+        task=task,
+        image_size=images.shape[1],
+        channels=images.shape[3],
+        mean=mean,
+        std=std,
+        carved=tuple(name for name in ("val", "test") if name not in given),
+        runtime=runtime,
+    ), scanned
+
+
+def _scan(session: Session, source: Source) -> Scan:
+    wanted = session.recipe.data.image_size
+    fixed = "data.image_size" in session.chosen or session.journal.decided("data.image_size") is not None
+
+    def progress(done: int, total: int) -> None:
+        session.progress.update(f"{done:,} of {total:,} files decoded", done=done / total)
+
+    scanned = scan(source, size=wanted if fixed else None, progress=progress)
+    side = scanned.images.array.shape[1]
+    session.decide(
+        "data.image_size",
+        side,
+        reason="from the sizes of the images (W4.1)",
+        evidence=_sizes(scanned.table)[:5],
+    )
+    return scanned
+
+
+def _refuse_changed(session: Session, scanned: Scan) -> None:
+    """A run continues on the data it began with, or not at all.
+
+    Raises: RunError, naming some of what changed.
+    """
+    now = scanned.catalogue.fingerprint()
+    earlier = session.journal.measured("data.fingerprint")
+    if earlier is None:
+        session.measure("data.fingerprint", now)
+        return
+    if earlier == now:
+        return
+    before = set(session.folder.sample_keys())
+    keys = set(scanned.table.keys)
+    changes = (
+        [f"{len(keys - before)} files added", f"{len(before - keys)} removed"]
+        if keys != before
+        else ["files changed in place"]
+    )
+    some = sorted(keys ^ before)[:3]
+    raise RunError(
+        f"The data have changed since {session.folder.path} began: {', '.join(changes)}"
+        + (f" ({', '.join(some)})." if some else "."),
+        expected="the same files as at the first start, so that the parts of a run belong together.",
+        remedy="start a new run on the data as they are now with --fresh.",
+    )
+
+
+def _opened(session: Session, reason: str) -> None:
+    """Count over all starts of the program: a killed evaluation has seen the test split, too."""
+    count = 1 + sum(1 for _ in session.journal.select("opened"))
+    session.write("opened", split="test", count=count, reason=reason)
+
+
+def _runtime(
+    session: Session, splits: Splits, *, task: Classification, mean: tuple[float, ...], std: tuple[float, ...]
+) -> Runtime:
+    train = splits.train
+    loader = ArrayLoader(
+        train.images,
+        train.labels,
+        train.index,
+        batch_size=_MEASURED_BATCH,
+        mean=mean,
+        std=std,
+        seed=session.recipe.seed,
+    )
+    batch = loader.batch(train.index[:_MEASURED_BATCH])
+    model = resnet(channels_in=batch.images.shape[1], classes=len(task.classes), image_size=batch.images.shape[2])
+    return settle_runtime(session, model, batch=batch)
+
+
+def _measure(session: Session, inspected: Inspected, *, scanned: Scan) -> None:
+    """Write down what the report shows of the data."""
+    table = inspected.table
+
+    def measure(name: str, value: object, *, note: str = "") -> None:
+        session.measure(name, value, note=note)
+
+    measure("data.source", session.source)
+    measure("data.classes", list(inspected.classes))
+    measure("data.splits", {split: table.counts(split) for split in ("train", "val", "test")})
+    measure("data.carved", list(inspected.carved), note="splits that no folder gave, carved from train by class")
+    measure("data.image_size", inspected.image_size)
+    measure("data.channels", inspected.channels)
+    measure("data.sizes", _sizes(table))
+    measure("data.modes", dict(Counter(table.modes)))
+    measure("data.formats", dict(Counter(table.formats)))
+    measure("data.mean", list(inspected.mean))
+    measure("data.std", list(inspected.std))
+    measure(
+        "data.problems",
+        [{"key": table.keys[row], "problem": problem} for row, problem in sorted(table.problems.items())][:_LISTED],
+    )
+    measure("data.duplicates", _duplicates(table))
+    measure("data.ignored", list(scanned.catalogue.ignored[:_LISTED]), note="files that are no pictures")
+    for remark in scanned.remarks:
+        session.progress.line(f"  {remark}")
+    train, val = len(inspected.train), len(inspected.val)
+    session.progress.line(
+        f"  {len(table.index()):,} images in {len(inspected.classes)} classes: {train:,} to train, {val:,} to validate,"
+        f" {len(inspected.splits.test):,} sealed for the test" + (" (from the cache)" if scanned.from_cache else "")
+    )
+
+
+def _sizes(table: SampleTable) -> list[list[int]]:
+    """Width, height and count of each size, the most frequent first."""
+    usable = table.index()
+    counts = Counter(zip(table.widths[usable].tolist(), table.heights[usable].tolist(), strict=True))
+    return [[width, height, count] for (width, height), count in counts.most_common(12)]
+
+
+def _duplicates(table: SampleTable) -> dict[str, list[list[str]]]:
+    """Groups of images with the same pixels, inside a split and across splits."""
+    rows = table.index()
+    groups: dict[bytes, list[int]] = {}
+    for row, name in zip(rows.tolist(), table.pixel_hashes[rows], strict=True):
+        groups.setdefault(name.tobytes(), []).append(row)
+    found: dict[str, list[list[str]]] = {"across": [], "within": []}
+    for group in groups.values():
+        if len(group) > 1:
+            kind = "across" if len(set(table.split_codes[group].tolist())) > 1 else "within"
+            found[kind].append([table.keys[row] for row in group])
+    return {kind: each[:_LISTED] for kind, each in found.items()}
+
+
+def _stop_on(findings: list[Finding]) -> None:
+    """Raises: CheckFailed for the first finding that says STOP."""
+    for finding in findings:
+        if finding.severity is Severity.STOP:
+            raise CheckFailed(
+                f"{finding.rule}: {finding.where}: {finding.measured}.",
+                expected=finding.expected,
+                remedy=finding.remedy,
+            )

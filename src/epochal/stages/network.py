@@ -1,0 +1,137 @@
+"""The network that the train stage fits: sized by rule, built, and joined with all that trains it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from epochal.ensembles.averaging import EMA
+from epochal.models.resnet import ResNet, fit_stem_
+from epochal.optim import schedule as schedules
+from epochal.optim.optimizer import build
+from epochal.recipe.duration import format_duration
+from epochal.stages.artifact import Facts, build_network
+from epochal.stages.fit import Fit
+from epochal.training.environment import seed_everything
+from epochal.training.loop import Transform, Update
+from epochal.training.pace import TimedSteps
+from epochal.transforms.geometry import HorizontalFlip, Translate
+
+if TYPE_CHECKING:
+    from epochal.stages.inspect import Inspected
+    from epochal.stages.session import Session
+
+_LEAST_SECONDS = 1.0
+_STEM_IMAGES = 5000  # whitening filters of more change by less than they differ between two such samples
+_LOOK_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What was settled before training: the network's options, the seconds, and how that reads."""
+
+    options: dict[str, Any]
+    seconds: float
+    sentence: str
+
+
+def size_network(session: Session, inspected: Inspected, *, seconds: float) -> Planned | None:
+    """Settle width, batch size and rates for these images and this time; None if there is too little time."""
+    if seconds < _LEAST_SECONDS:
+        return None
+    samples, side = len(inspected.train), inspected.image_size
+    speed = images_per_second(session)
+    session.measure(
+        "train.images_per_second",
+        round(speed, 1),
+        unit="images/s",
+        note="at the default width, from choosing the arithmetic",
+    )
+    batch = session.decide("optimizer.batch_size", _batch_size(samples), reason=f"{samples:,} training images")
+    session.decide("optimizer.lr", round(1.5 * batch / 1024, 4), reason=f"in proportion to the batch of {batch}")
+    session.decide("transforms.crop_padding", max(1, round(side / 16)), reason=f"a sixteenth of {side} pixels")
+    width = session.decide("network.width", 64, reason="the default")
+    epochs = min(seconds * speed / samples, 200.0)
+    return Planned(
+        options={"width": width},
+        seconds=min(seconds, epochs * samples / speed),
+        sentence=f"a residual network of width {width}, about {epochs:.1f} epochs in {format_duration(seconds)}",
+    )
+
+
+def images_per_second(session: Session) -> float:
+    """Training speed as measured when the arithmetic was chosen."""
+    measured = session.journal.measured("runtime")
+    best = min(
+        (each["seconds_per_step"] for each in measured["trials"] if each["sound"] and each["seconds_per_step"]),
+        default=1.0,
+    )
+    return float(measured["samples"] / best)
+
+
+def make_fit(session: Session, inspected: Inspected, *, facts: Facts, seconds: float) -> Fit:
+    """Build the network and join it with everything that trains it, as the recipe says."""
+    recipe = session.recipe
+    seed_everything(recipe.seed)
+    model = build_network(facts)
+    loader = inspected.loader(
+        inspected.train, batch_size=recipe.optimizer.batch_size, seed=recipe.seed, shuffle=True, drop_last=True
+    )
+    if isinstance(model, ResNet):
+        some = np.random.default_rng(recipe.seed).permutation(inspected.train.index)[:_STEM_IMAGES]
+        fit_stem_(model, loader.batch(np.sort(some)).images)
+    inspected.task.prepare_(model)
+    inspected.runtime.place(model)
+    average = EMA(model, decay=recipe.averaging.decay)
+    optimizer = build(
+        model,
+        name="sgd",
+        lr=recipe.optimizer.lr,
+        momentum=recipe.optimizer.momentum,
+        nesterov=recipe.optimizer.momentum > 0,
+        weight_decay=recipe.optimizer.weight_decay,
+        norm_bias_lr=recipe.optimizer.norm_bias_lr,
+    )
+    update = Update(
+        loss=inspected.task.loss(smoothing=recipe.loss.label_smoothing),
+        optimizer=optimizer,
+        schedule=_schedule(session),
+        transforms=_transforms(session),
+        after_update=(average,),
+    )
+    return Fit(
+        model,
+        update=update,
+        average=average,
+        pace=TimedSteps(seconds),
+        runtime=inspected.runtime,
+        loader=loader,
+        validation=inspected.loader(inspected.val, batch_size=_LOOK_BATCH),
+    )
+
+
+def _batch_size(samples: int) -> int:
+    """512, or less where an epoch would have fewer than sixteen steps; a power of two."""
+    size = 512
+    while size > 16 and samples / size < 16:
+        size //= 2
+    return size
+
+
+def _schedule(session: Session) -> schedules.Schedule:
+    recipe = session.recipe.schedule
+    falls = {
+        "linear": schedules.linear(end=recipe.final),
+        "cosine": schedules.cosine(end=recipe.final),
+        "constant": schedules.constant(),
+    }
+    return schedules.warmup_then(falls[recipe.name], share=recipe.warmup, start=recipe.start)
+
+
+def _transforms(session: Session) -> tuple[Transform, ...]:
+    recipe = session.recipe.transforms
+    flips: tuple[Transform, ...] = (HorizontalFlip(alternating=True),) if recipe.flip else ()
+    shifts: tuple[Transform, ...] = (Translate(reach=recipe.crop_padding),) if recipe.crop_padding else ()
+    return flips + shifts

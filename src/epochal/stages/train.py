@@ -1,0 +1,127 @@
+"""Stage 4: a residual network sized to the images and to the time that is left, kept only if it beats the baselines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from epochal.errors import CheckpointError
+from epochal.models.head import find
+from epochal.recipe.duration import format_duration
+from epochal.stages.adoption import consider
+from epochal.stages.artifact import Facts, save_model
+from epochal.stages.baseline import facts_for
+from epochal.stages.evaluate import seconds_to_evaluate
+from epochal.stages.fit import Fit
+from epochal.stages.network import Planned, make_fit, size_network
+from epochal.stages.watching import Watcher, show_filters
+from epochal.stats.calibration import temperature
+from epochal.stats.classification import nll
+from epochal.training.checkpoint import previous
+from epochal.training.evaluation import predict
+
+if TYPE_CHECKING:
+    from epochal.stages.inspect import Inspected
+    from epochal.stages.session import Session
+
+NETWORK = "resnet"
+_ATTEMPTS = 3
+_LEAST_SECONDS = 0.5
+_SLOWER = 4.0  # by how much the rate is divided after a divergence (W4.3 names 2 to 5)
+
+
+def train_network(session: Session, inspected: Inspected) -> bool:
+    """Train, and put the network on disk if it beats what is there; False if there was no time for it."""
+    if session.journal.finished("train"):
+        return True
+    reserved = seconds_to_evaluate(session, inspected)
+    planned = size_network(session, inspected, seconds=session.left - reserved)
+    if planned is None:
+        left = format_duration(max(session.left - reserved, 0.0))
+        session.skip("train", reason=f"{left} are left, too little to train a network")
+        return False
+    with session.stage("train", title=f"Training: {planned.sentence}"):
+        facts = facts_for(inspected, NETWORK, flip=session.recipe.transforms.flip, **planned.options)
+        fit = _trained(session, inspected, facts=facts, planned=planned, reserved=reserved)
+        fit.restore_best()
+        _calibrate(session, fit)
+        show_filters(session, fit.model)
+        path = session.folder.baseline(NETWORK)
+        save_model(path, fit.model, facts=facts)
+        consider(session, inspected, name=NETWORK, path=path)
+    return True
+
+
+def _trained(session: Session, inspected: Inspected, *, facts: Facts, planned: Planned, reserved: float) -> Fit:
+    """Train to the end; after a divergence again from the beginning, slower, in the time that is left."""
+    fit = make_fit(session, inspected, facts=facts, seconds=planned.seconds)
+    _resume(session, fit, seconds=planned.seconds)
+    for _ in range(_ATTEMPTS):
+        if _run(session, inspected, fit=fit):
+            break
+        lr = session.recipe.optimizer.lr
+        reason = f"the loss diverged at {lr:g}; a {_SLOWER:g}th of it"
+        session.revise("optimizer.lr", lr / _SLOWER, reason=reason)
+        for stale in (session.folder.checkpoint, previous(session.folder.checkpoint)):
+            stale.unlink(missing_ok=True)
+        seconds = min(session.left - reserved, planned.seconds)
+        fit = make_fit(session, inspected, facts=facts, seconds=max(seconds, _LEAST_SECONDS))
+    return fit
+
+
+def _resume(session: Session, fit: Fit, *, seconds: float) -> None:
+    """Go on from the last checkpoint, in the time that is left; without a sound one, from the beginning."""
+    try:
+        used = fit.resume(session.folder.checkpoint)
+    except CheckpointError as error:
+        session.measure("train.damaged_checkpoint", str(error), note="training begins anew in the time that is left")
+        session.progress.line(f"  {error.happened} Training begins anew.")
+        return
+    if used is not None:
+        fit.pace.extend(seconds - fit.pace.seconds_left)
+        session.measure("train.resumed_at", fit.position.step, unit="steps", note=used.name)
+        session.progress.line(f"  going on after step {fit.position.step:,}, epoch {fit.epochs:.1f}")
+
+
+def _run(session: Session, inspected: Inspected, *, fit: Fit) -> bool:
+    """Iterate the steps: order is the order of these lines. False if the loss diverged."""
+    watcher = Watcher(session, inspected, fit=fit)
+    try:
+        for step in fit.steps():
+            watcher.saw(step)
+            if watcher.look_is_due(step) and not watcher.look():
+                return False
+            if watcher.save_is_due(step):
+                fit.save(session.folder.checkpoint)
+            if watcher.hopeless():
+                break
+    except KeyboardInterrupt:
+        fit.save(session.folder.checkpoint)  # a polite end loses nothing at all
+        raise
+    finally:
+        watcher.close()
+    return True
+
+
+def _calibrate(session: Session, fit: Fit) -> None:
+    """Give the probabilities their meaning back: label smoothing leaves them too modest.
+
+    The logits are divided by one temperature, fitted on the validation split and folded into the last layer; no
+    prediction changes. Source: Guo et al. 2017, section 4.2.
+    """
+    said = predict(fit.model, fit.validation, runtime=fit.runtime)
+    logits, labels = said.logits.cpu().numpy(), said.labels.cpu().numpy()
+    if not np.isfinite(logits).all():
+        return
+    found = temperature(logits, labels)
+    head = find(fit.model)
+    with torch.no_grad():
+        for values in head.parameters():
+            values.div_(found)
+    session.measure(
+        "train.temperature",
+        round(found, 4),
+        note=f"validation loss {nll(logits, labels):.3f} before, {nll(logits / found, labels):.3f} after",
+    )

@@ -1,0 +1,179 @@
+"""What happens between two steps: reading losses, looking at validation data, showing, judging, and when to save."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import nn
+
+from epochal.findings import Severity
+from epochal.history import History
+from epochal.monitors.curves import RULES
+from epochal.stages.fit import Fit, Look, StepLosses
+from epochal.stages.pictures import Cell, show, stretched
+from epochal.stats.curves import thin
+from epochal.training.probe import Probe, first_layer_filters
+
+if TYPE_CHECKING:
+    from epochal.stages.inspect import Inspected
+    from epochal.stages.session import Session
+    from epochal.training.loop import Step
+
+_LOOK_SHARE = 0.02  # of the stage between two looks: with up to 50 of them the curve is smooth and the cost small
+_LONG_EPOCH = 0.1  # of the stage: longer epochs are looked into before they end
+_SAVE_SECONDS = 2.0  # epochs shorter than this share a checkpoint, so that saving stays cheap
+_READ_STEPS = 50  # losses are read in one go: fewer waits for the device
+_GIVE_UP = 0.4  # share of the schedule without a better look after which training stops early (K4.9)
+_PROBED = 16  # samples whose predictions are followed (K2.11)
+_SERIES_POINTS = 200  # of each piece of a step-level curve in the journal
+
+
+class Watcher:
+    """Watches one fit for the train stage. `saw` is called after each step and waits for nothing."""
+
+    def __init__(self, session: Session, inspected: Inspected, *, fit: Fit) -> None:
+        """Open the history, and choose the samples whose predictions are followed."""
+        self._session = session
+        self._fit = fit
+        self._losses = StepLosses()
+        self._history = History.open(session.folder.history)
+        self._history.rewind(fit.position.step + 1)
+        self._looked_at = fit.pace.progress
+        self._saved_at = time.monotonic()
+        self._epoch_mark = (time.monotonic(), fit.position.step)
+        self._alarmed: set[str] = set()
+        self._probe = self._choose_probe(inspected)
+
+    def saw(self, step: Step) -> None:
+        """Note a step."""
+        self._losses.add(step)
+        if step.number % _READ_STEPS == 0:
+            self._read()
+        best = self._fit.best.look
+        shown = "" if best is None else f", best validation accuracy {best.accuracy:.1%}"
+        self._session.progress.update(f"epoch {self._fit.epochs:.1f}, step {step.number:,}{shown}", done=step.progress)
+
+    def look_is_due(self, step: Step) -> bool:
+        """At the end of the training, of an epoch, or after a long stretch; never too often."""
+        since = self._fit.pace.progress - self._looked_at
+        return self._fit.pace.finished or since >= _LONG_EPOCH or (step.ends_epoch and since >= _LOOK_SHARE)
+
+    def look(self) -> bool:
+        """Look at the validation split and write down what was seen; False if training has to stop."""
+        self._read()
+        seconds, steps = time.monotonic() - self._epoch_mark[0], self._fit.position.step - self._epoch_mark[1]
+        seen = self._fit.look()
+        self._looked_at = self._fit.pace.progress
+        self._history.append(step=seen.step, val_loss=seen.loss, val_accuracy=seen.accuracy)
+        self._history.flush()
+        self._write(seen, seconds=seconds, steps=steps)
+        self._epoch_mark = (time.monotonic(), self._fit.position.step)
+        return self._judge()
+
+    def save_is_due(self, step: Step) -> bool:
+        """After each epoch, or each two seconds of them where they are shorter."""
+        now = time.monotonic()
+        if step.ends_epoch and now - self._saved_at >= _SAVE_SECONDS:
+            self._saved_at = now
+            return True
+        return False
+
+    def hopeless(self) -> bool:
+        """Whether nothing has become better for so long that the rest of the schedule is better left undone."""
+        best = self._fit.best.look
+        if best is None or self._fit.pace.finished or self._fit.pace.progress - best.progress < _GIVE_UP:
+            return False
+        self._session.measure("train.stopped_early_at", round(self._fit.pace.progress, 3), unit="share of the schedule")
+        self._session.progress.line(f"  no better since epoch {best.epoch:.1f}: stopping early, best weights restored")
+        return True
+
+    def close(self) -> None:
+        """Write what was not read yet, and close the history."""
+        self._read()
+        self._history.close()
+
+    def _choose_probe(self, inspected: Inspected) -> Probe:
+        rows = np.random.default_rng(0).permutation(inspected.val.index)[:_PROBED]
+        labels = inspected.val.labels[rows]
+        if self._session.journal.measured("dynamics.labels") is None:
+            self._session.measure("dynamics.labels", [inspected.classes[label] for label in labels])
+            self._session.measure("dynamics.targets", [int(label) for label in labels])
+            cells = [Cell(label=inspected.classes[label]) for label in labels]
+            show(
+                self._session,
+                inspected.val.images[rows],
+                name="dynamics",
+                caption="The fixed batch whose predictions are followed",
+                cells=cells,
+            )
+        return Probe(inspected.loader(inspected.val, batch_size=_PROBED).batch(rows).images, runtime=self._fit.runtime)
+
+    def _read(self) -> None:
+        """Read the losses since the last time from the device, into history and journal."""
+        steps, losses, rates = self._losses.read()
+        for step, loss, rate in zip(steps, losses, rates, strict=True):
+            self._history.append(step=step, loss=loss, lr=rate)
+        if steps:
+            x, y = thin(np.asarray(steps), np.asarray(losses), points=_SERIES_POINTS)
+            self._session.write(
+                "series",
+                name="train.loss",
+                x=[int(each) for each in x],
+                y=[round(float(each), 5) for each in y],
+                unit="nats",
+            )
+
+    def _write(self, seen: Look, *, seconds: float, steps: int) -> None:
+        """The look as an `epoch` event, with the mind of the network on the fixed batch."""
+        fit, session = self._fit, self._session
+        recent = self._history.values("loss")[-max(steps, 1) :]
+        lr = self._history.values("lr")[-1]
+        per_second = steps * session.recipe.optimizer.batch_size / max(seconds, 1e-9)
+        session.write(
+            "epoch",
+            number=round(seen.epoch, 3),
+            steps=seen.step,
+            train_loss=sum(recent) / len(recent),
+            val_loss=seen.loss,
+            val_accuracy=seen.accuracy,
+            lr=lr,
+            seconds=round(seconds, 3),
+            images_per_second=round(per_second, 1),
+            progress=round(seen.progress, 4),
+            best=fit.best.look is seen,
+        )
+        with fit.average.applied(fit.model):
+            probabilities = self._probe(fit.model)
+        session.write("dynamics", epoch=round(seen.epoch, 3), probabilities=probabilities.round(4).tolist())
+        session.progress.line(
+            f"  epoch {seen.epoch:5.1f}  loss {sum(recent) / len(recent):.3f}  validation {seen.accuracy:.1%},"
+            f" loss {seen.loss:.3f}  lr {lr:.3g}  {per_second:,.0f} images/s"
+        )
+
+    def _judge(self) -> bool:
+        """Examine the live rules; each speaks once. False if one of them says that going on is a waste."""
+        go_on = True
+        for rule in RULES:
+            for finding in rule(self._history):
+                if finding.severity is Severity.STOP:
+                    go_on = False
+                if finding.rule not in self._alarmed:
+                    self._alarmed.add(finding.rule)
+                    self._session.write("finding", **finding.to_json())
+                    self._session.progress.line(f"  {finding.severity.value}  {finding.rule}: {finding.measured}")
+        return go_on
+
+
+def show_filters(session: Session, model: nn.Module) -> None:
+    """The first layer's filters as pictures: noise in them means trouble (K4.11)."""
+    filters = first_layer_filters(model)
+    if filters is not None:
+        show(
+            session,
+            stretched(filters)[:64],
+            name="filters",
+            caption="Filters of the first convolution",
+            columns=16,
+        )
