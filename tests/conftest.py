@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# No test is decided by time: a slow machine is no fault of the code. Nor by luck: properties are tried on the same examples
-# each time, unless EPOCHAL_EXPLORE asks for new ones.
+# No test is decided by time: a slow machine is no fault of the code. Nor by luck: properties are tried on the same
+# examples each time, unless EPOCHAL_EXPLORE asks for new ones.
 settings.register_profile("house", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", settings.get_profile("house"), derandomize=True)
 settings.load_profile("house" if os.environ.get("EPOCHAL_EXPLORE") else "repeatable")
