@@ -145,13 +145,15 @@ def _decoded(image: Image.Image, *, size: tuple[int, int] | None, channels: int,
     header = _header(image, 1)
     if size is not None and header.format in ("JPEG", "MPO"):
         _reduce(image, size)
-    image.load()
     orientation, notes = _orientation(image)
+    image.load()
+    if orientation == 1:
+        orientation, notes = _orientation(image)  # a PNG may say it after the pixels
     if header.frames > 1 and header.format != "MPO":
         notes.append(f"animated: {header.frames} frames, the first is used")
     header = _upright(header, orientation)
     upright, remarks = to_eight_bits(image, channels=channels)
-    if orientation in UPRIGHT:
+    if orientation in UPRIGHT and header.format != "TIFF":
         upright = upright.transpose(UPRIGHT[orientation])
     pixel_hash = hash_pixels(_array(upright))
     remark = wrong_ending(header.format, key)
@@ -201,7 +203,7 @@ def _frames(image: Image.Image) -> int:
 
 def _upright(header: Header, orientation: int) -> Header:
     width, height = header.width, header.height
-    if orientation in (5, 6, 7, 8):
+    if orientation in (5, 6, 7, 8) and header.format != "TIFF":  # Pillow turns a TIFF itself while loading it
         width, height = height, width
     return dataclasses.replace(header, width=width, height=height, orientation=orientation)
 

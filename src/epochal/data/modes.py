@@ -57,7 +57,7 @@ def _converted(image: Image.Image, channels: int) -> Image.Image:
 
 
 def _over_white(image: Image.Image, remarks: list[str]) -> Image.Image:
-    picture = image.convert("RGBA")
+    picture = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
     alpha = picture.getchannel("A")
     if alpha.getextrema() != (255, 255):
         remarks.append("transparent: laid over white")

@@ -51,7 +51,8 @@ def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     if image.size == (width, height):
         return image
     scale = max(width / image.width, height / image.height)
-    kept_width, kept_height = width / scale, height / scale
+    # Rounding may carry the box a hair outside, which Pillow refuses.
+    kept_width, kept_height = min(width / scale, image.width), min(height / scale, image.height)
     left, top = (image.width - kept_width) / 2, (image.height - kept_height) / 2
     box = (left, top, min(left + kept_width, image.width), min(top + kept_height, image.height))
     return image.resize((width, height), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
