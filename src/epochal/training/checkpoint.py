@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import os
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ FORMAT = "epochal-checkpoint"
 VERSION = 1
 _TEMPORARY = ".part"
 _HEADER_LIMIT = 4096
+_ZIP = b"PK\x03\x04"  # torch.save has written archives since 1.6; its older format is a bare pickle
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
@@ -59,7 +59,7 @@ def load(path: Path, *, device: torch.device | str = "cpu") -> dict[str, Any]:
     _check(path, head, body=memoryview(body))
     try:
         state = torch.load(io.BytesIO(body), map_location=device, weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:
         raise _unusable(path, f"holds what torch will not read ({type(error).__name__})") from error
     if not isinstance(state, dict):
         raise _unusable(path, f"holds a {type(state).__name__}, not a state")
@@ -116,7 +116,8 @@ def save_weights(path: Path, model: nn.Module, *, metadata: Mapping[str, str]) -
     >>> sorted(load_weights(path)[0]), load_weights(path)[1]["classes"]
     (['bias', 'weight'], 'cat dog')
     """
-    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    # cloned, since safetensors refuses two names for one tensor
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
     write_atomically(path, [to_safetensors(tensors, metadata=dict(metadata))])
 
 
@@ -204,6 +205,8 @@ def _check(path: Path, head: bytes, *, body: memoryview) -> None:
         raise _unusable(path, f"holds {len(body)} bytes where {header.get('bytes')} were written")
     if header.get("blake2b") != _checksum(body):
         raise _unusable(path, "does not match its checksum")
+    if body[:4] != _ZIP:
+        raise _unusable(path, "holds a bare pickle")
 
 
 def _unusable(path: Path, why: str) -> CheckpointError:
