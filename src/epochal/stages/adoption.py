@@ -54,30 +54,38 @@ def compare(
     return Comparison(gain=gain, likelihood=likelihood, adopted=adopted, reason=reason)
 
 
-def consider(session: Session, inspected: Inspected, *, name: str, path: Path) -> bool:
-    """Make the model at `path` the run's model if it is the first, or better than the present one; say which."""
+def consider(
+    session: Session,
+    inspected: Inspected,
+    *,
+    name: str,
+    path: Path,
+    said: Float[np.ndarray, "n c"] | None = None,
+) -> bool:
+    """Make the model at `path` the run's model if it is the first, or better than the present one; say which.
+
+    `said` are its logits on the validation split where they are known already.
+    """
     labels = inspected.val.targets
-    said = logits_of(path, inspected, samples=inspected.val)
-    score = accuracy(said, labels)
+    candidate = logits_of(path, inspected, samples=inspected.val) if said is None else said
+    score = accuracy(candidate, labels)
     present = session.folder.model
-    event = {
-        "name": name,
-        "file": present.name,
-        "metric": "validation accuracy",
-        "value": score.value,
-        "low": score.low,
-        "high": score.high,
-    }
     last = session.journal.last("model", adopted=True)
     replaced = None if last is None else last["name"]
     if last is None or not present.exists():
         adopted, reason = True, "the first model: something usable is on disk from here on"
     else:
-        outcome = compare(said, logits_of(present, inspected, samples=inspected.val), labels=labels)
+        if session.present_logits is None:
+            session.present_logits = logits_of(present, inspected, samples=inspected.val)
+        outcome = compare(candidate, session.present_logits, labels=labels)
         adopted, reason = outcome.adopted, outcome.reason
     if adopted:
         _replace(path, present)
-    session.write("model", **event, adopted=adopted, replaced=replaced, reason=reason)
+        session.present_logits = candidate
+    session.write(
+        "model", name=name, file=present.name, metric="validation accuracy", value=score.value, low=score.low,
+        high=score.high, adopted=adopted, replaced=replaced, reason=reason,
+    )  # fmt: skip
     verdict = "kept as the model" if adopted else f"{replaced} stays"
     session.progress.line(f"  {name}: {score.value:.1%} ({score.low:.1%} to {score.high:.1%}) of validation, {verdict}")
     return adopted

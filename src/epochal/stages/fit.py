@@ -45,12 +45,13 @@ class Best:
 
     look: Look | None = None
     weights: dict[str, Tensor] = field(default_factory=dict)
+    logits: Tensor = field(default_factory=lambda: torch.zeros(0, 0))  # on the validation split, in its order
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values and tensors."""
         look = self.look
         seen = None if look is None else [look.step, look.epoch, look.progress, look.loss, look.accuracy]
-        return {"look": seen, "weights": self.weights}
+        return {"look": seen, "weights": self.weights, "logits": self.logits}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a saved best."""
@@ -58,6 +59,7 @@ class Best:
         names = ("step", "epoch", "progress", "loss", "accuracy")
         self.look = None if seen is None else Look(**dict(zip(names, seen, strict=True)))
         self.weights = dict(state["weights"])
+        self.logits = state["logits"]
 
 
 class Fit:
@@ -115,8 +117,9 @@ class Fit:
                 loss=nll(np.nan_to_num(logits, nan=0.0, posinf=1e4, neginf=-1e4), labels),
                 accuracy=accuracy(logits, labels).value,
             )
-            if seen.better_than(self.best.look):
+            if np.isfinite(logits).all() and seen.better_than(self.best.look):
                 self.best.look = seen
+                self.best.logits = torch.from_numpy(logits)
                 self.best.weights = {
                     name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()
                 }

@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from epochal.errors import RunError
-from epochal.recipe.journal import Journal
+from epochal.lines import read_lines
 
 REQUEST = "request"
 
@@ -70,11 +70,12 @@ class RunFolder:
         return self.path / "samples.csv"
 
     def sample_keys(self) -> list[str]:
-        """The names of the samples as they were inspected; empty if they were not."""
-        if not self.samples.exists():
-            return []
-        with self.samples.open(encoding="utf-8", newline="") as file:
-            return [row["key"] for row in csv.DictReader(file)]
+        """The names of the samples as they were inspected; empty if they were not, or the table is damaged."""
+        try:
+            with self.samples.open(encoding="utf-8", newline="") as file:
+                return [row["key"] for row in csv.DictReader(file)]
+        except (FileNotFoundError, UnicodeDecodeError, csv.Error, KeyError):
+            return []  # nothing depends on it but the wording of an error
 
     @property
     def predictions(self) -> Path:
@@ -100,8 +101,15 @@ class RunFolder:
         """The content of `summary.json`; None before anything was evaluated."""
         if not self.summary.exists():
             return None
-        known: dict[str, Any] = json.loads(self.summary.read_text(encoding="utf-8"))
-        return known
+        try:
+            known = json.loads(self.summary.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RunError(
+                f"{self.summary} is not JSON.",
+                expected="the file that the run wrote.",
+                remedy="delete it; the same result stands in journal.jsonl and in the report.",
+            ) from error
+        return dict(known)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -130,18 +138,23 @@ class RunFolder:
         finally:
             lock.release()
 
+    def occupied(self) -> bool:
+        """Whether it holds more than a start that was killed at once leaves behind."""
+        return any(each.name not in {".lock", self.journal.name} for each in self.path.iterdir())
+
     def request(self) -> dict[str, Any] | None:
         """What this folder's run was asked for, or None if no run began here."""
         if not self.journal.exists():
             return None
-        event = Journal(self.journal).last("session")
-        return None if event is None else event[REQUEST]
+        begun = [event for event in read_lines(self.journal) if event["kind"] == "session"]
+        return begun[-1][REQUEST] if begun else None
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace `path` as a whole, or leave it as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    raw = content.encode("utf-8") if isinstance(content, str) else content
+    # names on disk need not be valid text
+    raw = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -176,9 +189,10 @@ def choose_folder(
     number = 1
     while True:
         folder = RunFolder(root / (stem if number == 1 else f"{stem}-{number}"))
-        if not folder.path.exists():
+        held = folder.request()
+        if held is None and not (folder.path.exists() and folder.occupied()):
             return folder
-        if not fresh and folder.request() == dict(request):
+        if not fresh and held == dict(request):
             return folder
         number += 1
 
@@ -189,8 +203,7 @@ def _explicit(folder: RunFolder, request: Mapping[str, Any], *, fresh: bool) -> 
             f"{folder.path} is a file.", expected="a folder, new or of an earlier run.", remedy="choose another --out."
         )
     held = folder.request()
-    occupied = folder.path.is_dir() and any(each.name != ".lock" for each in folder.path.iterdir())
-    if held is None and occupied and not folder.journal.exists():
+    if held is None and folder.path.is_dir() and folder.occupied() and not folder.journal.exists():
         raise RunError(
             f"{folder.path} holds files that are not of a run.",
             expected="an empty or a new folder, or one of an earlier run.",

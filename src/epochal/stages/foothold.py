@@ -11,6 +11,7 @@ import numpy as np
 
 from epochal.data.catalogue import catalogue
 from epochal.data.scan import Scan, scan
+from epochal.data.split import certain_train
 from epochal.stages.artifact import Facts, save_model
 from epochal.stages.linear import LINEAR, linear_model
 from epochal.stats.classification import right
@@ -39,8 +40,7 @@ def foothold(session: Session, source: Source) -> None:
 
 
 def _fit(session: Session, scanned: Scan) -> None:
-    rows = np.random.default_rng(session.recipe.seed).permutation(scanned.table.index("train"))
-    rows = rows if len(rows) else scanned.table.index("")
+    rows = np.random.default_rng(session.recipe.seed).permutation(certain_train(scanned.table, seed=session.recipe.seed))
     held, used = rows[::_HELD_OUT], np.setdiff1d(rows, rows[::_HELD_OUT])
     images, labels = scanned.images.array, scanned.table.labels
     moments = scanned.moments

@@ -161,10 +161,10 @@ def _refuse_changed(session: Session, scanned: Scan) -> None:
     keys = set(scanned.table.keys)
     changes = (
         [f"{len(keys - before)} files added", f"{len(before - keys)} removed"]
-        if keys != before
+        if before and keys != before
         else ["files changed in place"]
     )
-    some = sorted(keys ^ before)[:3]
+    some = sorted(keys ^ before)[:3] if before else []
     raise RunError(
         f"The data have changed since {session.folder.path} began: {', '.join(changes)}"
         + (f" ({', '.join(some)})." if some else "."),

@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from epochal import __version__
 from epochal.errors import EpochalError, RunError
 from epochal.findings import Finding, Rule
@@ -39,6 +41,7 @@ class Session:
     ) -> None:
         """Take up the run in `folder`, or begin it. Units: `started` is a reading of `time.monotonic`."""
         self.folder = folder
+        self.present_logits: np.ndarray | None = None  # of the model on disk, on the validation split
         self.at = "run"  # the stage that is at work, which every event names
         self.chosen = settings.chosen
         self.progress: Progress = progress or Quiet()

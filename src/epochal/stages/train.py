@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from epochal.errors import CheckpointError
 from epochal.models.head import find
@@ -20,7 +21,6 @@ from epochal.stages.watching import Watcher, show_filters
 from epochal.stats.calibration import temperature
 from epochal.stats.classification import nll
 from epochal.training.checkpoint import previous
-from epochal.training.evaluation import predict
 
 if TYPE_CHECKING:
     from epochal.stages.inspect import Inspected
@@ -45,12 +45,16 @@ def train_network(session: Session, inspected: Inspected) -> bool:
     with session.stage("train", title=f"Training: {planned.sentence}"):
         facts = facts_for(inspected, NETWORK, flip=session.recipe.transforms.flip, **planned.options)
         fit = _trained(session, inspected, facts=facts, planned=planned, reserved=reserved)
-        fit.restore_best()
-        _calibrate(session, fit)
         show_filters(session, fit.model)
+        if fit.best.look is None:
+            session.progress.line("  training did not succeed at any rate tried: the baseline stays")
+            return True
+        fit.restore_best()
+        said = _calibrate(session, inspected, fit=fit)
         path = session.folder.baseline(NETWORK)
         save_model(path, fit.model, facts=facts)
-        consider(session, inspected, name=NETWORK, path=path)
+        consider(session, inspected, name=NETWORK, path=path, said=said)
+        previous(session.folder.checkpoint).unlink(missing_ok=True)
     return True
 
 
@@ -105,23 +109,17 @@ def _run(session: Session, inspected: Inspected, *, fit: Fit) -> bool:
     return True
 
 
-def _calibrate(session: Session, fit: Fit) -> None:
-    """Give the probabilities their meaning back: label smoothing leaves them too modest.
+def _calibrate(session: Session, inspected: Inspected, *, fit: Fit) -> Float[np.ndarray, "n c"]:
+    """Give the probabilities their meaning back: label smoothing leaves them too modest. Gives the new logits.
 
     The logits are divided by one temperature, fitted on the validation split and folded into the last layer; no
     prediction changes. Source: Guo et al. 2017, section 4.2.
     """
-    said = predict(fit.model, fit.validation, runtime=fit.runtime)
-    logits, labels = said.logits.cpu().numpy(), said.labels.cpu().numpy()
-    if not np.isfinite(logits).all():
-        return
+    logits, labels = fit.best.logits.numpy(), inspected.val.targets
     found = temperature(logits, labels)
-    head = find(fit.model)
     with torch.no_grad():
-        for values in head.parameters():
+        for values in find(fit.model).parameters():
             values.div_(found)
-    session.measure(
-        "train.temperature",
-        round(found, 4),
-        note=f"validation loss {nll(logits, labels):.3f} before, {nll(logits / found, labels):.3f} after",
-    )
+    note = f"validation loss {nll(logits, labels):.3f} before, {nll(logits / found, labels):.3f} after"
+    session.measure("train.temperature", round(found, 4), note=note)
+    return logits / found

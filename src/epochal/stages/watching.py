@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from epochal.training.loop import Step
 
 _LOOK_SHARE = 0.02  # of the stage between two looks: with up to 50 of them the curve is smooth and the cost small
+_LOOK_COST = 0.03  # of the time that looks may take: where one is dear they come less often
 _LONG_EPOCH = 0.1  # of the stage: longer epochs are looked into before they end
 _SAVE_SECONDS = 2.0  # epochs shorter than this share a checkpoint, so that saving stays cheap
 _READ_STEPS = 50  # losses are read in one go: fewer waits for the device
@@ -41,6 +42,7 @@ class Watcher:
         self._history = History.open(session.folder.history)
         self._history.rewind(fit.position.step + 1)
         self._looked_at = fit.pace.progress
+        self._look_seconds = 0.0
         self._saved_at = time.monotonic()
         self._epoch_mark = (time.monotonic(), fit.position.step)
         self._alarmed: set[str] = set()
@@ -58,13 +60,19 @@ class Watcher:
     def look_is_due(self, step: Step) -> bool:
         """At the end of the training, of an epoch, or after a long stretch; never too often."""
         since = self._fit.pace.progress - self._looked_at
-        return self._fit.pace.finished or since >= _LONG_EPOCH or (step.ends_epoch and since >= _LOOK_SHARE)
+        if self._fit.pace.finished:
+            return True
+        if time.monotonic() - self._epoch_mark[0] < self._look_seconds / _LOOK_COST:
+            return False
+        return since >= _LONG_EPOCH or (step.ends_epoch and since >= _LOOK_SHARE)
 
     def look(self) -> bool:
         """Look at the validation split and write down what was seen; False if training has to stop."""
         self._read()
         seconds, steps = time.monotonic() - self._epoch_mark[0], self._fit.position.step - self._epoch_mark[1]
+        began = time.monotonic()
         seen = self._fit.look()
+        self._look_seconds = time.monotonic() - began
         self._looked_at = self._fit.pace.progress
         self._history.append(step=seen.step, val_loss=seen.loss, val_accuracy=seen.accuracy)
         self._history.flush()
