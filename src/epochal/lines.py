@@ -33,11 +33,23 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def append_durably(path: Path, row: Mapping[str, Any]) -> None:
-    """Append one object to `path`; it is on the disk when this returns."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(_as_line(row))
-        file.flush()
-        os.fsync(file.fileno())
+    """Append one object to `path`; it is on the disk when this returns, or nothing of it is.
+
+    Raises: OSError naming `path` if the disk is full.
+    """
+    line = memoryview(_as_line(row).encode("utf-8", "backslashreplace"))  # names on disk need not be valid text
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        before = os.fstat(handle).st_size
+        try:
+            while line:
+                line = line[os.write(handle, line) :]
+            os.fsync(handle)
+        except OSError as error:
+            os.ftruncate(handle, before)  # half a line would spoil the next one
+            raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        os.close(handle)
 
 
 class LineWriter:
