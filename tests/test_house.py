@@ -2,6 +2,7 @@
 
 import ast
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -205,18 +206,24 @@ def test_judging_and_drawing_need_no_torch(room: str) -> None:
     assert "torch" not in _modules_after(f"import epochal.{room}")
 
 
+def _work_of_children() -> float:
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
 def test_help_loads_no_torch(record_property: Callable[[str, object], None]) -> None:
     """`epochal --help` answers without PyTorch; how long it took is told at the end, and judged by nobody."""
     program = (
         "import sys\nfrom epochal.cli import main\nsys.argv = ['epochal', '--help']\ntry: main()\nexcept SystemExit: "
     )
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), _work_of_children()
     shown = subprocess.run(
         [sys.executable, "-c", f"{program}sys.exit('torch' in sys.modules)"],
         capture_output=True,
         text=True,
         check=False,
     )
-    record_property("measured", f"epochal --help: {time.perf_counter() - started:.2f} s (wanted: under 0.5 s)")
+    passed, worked = time.perf_counter() - started, _work_of_children() - worked
+    record_property("measured", f"epochal --help: {passed:.2f} s, {worked:.2f} of them at work (wanted: under 0.5)")
     assert shown.returncode == 0, shown.stderr
     assert "Usage" in shown.stdout
