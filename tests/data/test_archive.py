@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import two_classes, zip_of
 
 from epochal.data import archive
 from epochal.data.archive import Archive
 from epochal.data.entries import Unreadable
 from epochal.errors import DataError
+from pictures import two_classes, zip_of
 
 METHODS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from pictures import folder_of, jpeg, png, two_classes, zip_of
 
 from epochal.data.catalogue import catalogue
 from epochal.data.sources import open_source
 from epochal.errors import DataError
+from pictures import folder_of, jpeg, png, two_classes, zip_of
 
 
 def test_other_files_are_ignored_and_named(tmp_path: Path) -> None:

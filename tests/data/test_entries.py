@@ -26,7 +26,10 @@ def test_any_change_shows(found: list[Entry], at: int, what: str) -> None:
     """A file with another name, size or stamp, and one file fewer, change the fingerprint."""
     before, number = fingerprint(found), at % len(found)
     other = found[number]
-    changed = {"key": other.key + "x", "size": other.size + 1, "stamp": other.stamp + 1}[what]
-    replaced = dataclasses.replace(other, **{what: changed})
+    replaced = {
+        "key": dataclasses.replace(other, key=other.key + "x"),
+        "size": dataclasses.replace(other, size=other.size + 1),
+        "stamp": dataclasses.replace(other, stamp=other.stamp + 1),
+    }[what]
     assert fingerprint([*found[:number], replaced, *found[number + 1 :]]) != before
     assert fingerprint([*found[:number], *found[number + 1 :]]) != before

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
-from pictures import folder_of, png, two_classes
 
 from epochal.data.entries import Entry, Unreadable
 from epochal.data.folder import FILE_LIMIT, Folder
+from pictures import folder_of, png, two_classes
 
 
 def test_entries_are_sorted_and_readable(tmp_path: Path) -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 from PIL import Image, UnidentifiedImageError
-from pictures import encoded, picture
 
 from epochal.data.entries import Unreadable
 from epochal.data.formats import begins_like_image, formats, has_image_ending, reasons, wrong_ending
+from pictures import encoded, picture
 
 KINDS = [
     ("JPEG", "jpg"), ("PNG", "png"), ("GIF", "gif"), ("BMP", "bmp"), ("WEBP", "webp"), ("TIFF", "tif"), ("PPM", "ppm"),

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from pictures import encoded, jpeg, picture, pixels, png
 
 from epochal.data import jpeg as short
+from pictures import encoded, jpeg, picture, pixels, png
 
 KINDS = st.fixed_dictionaries(
     {

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from pictures import folder_of, png, two_classes, zip_of
 
 from epochal.data.archive import Archive
 from epochal.data.digits import Digits
 from epochal.data.folder import Folder
 from epochal.data.sources import open_source
 from epochal.errors import DataError
+from pictures import folder_of, png, two_classes, zip_of
 
 
 def test_what_is_opened(tmp_path: Path) -> None:

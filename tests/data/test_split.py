@@ -15,7 +15,8 @@ TRAIN, VAL, TEST = (SPLITS.index(name) for name in ("train", "val", "test"))
 def names(ids: np.ndarray, *, salt: int = 0) -> np.ndarray:
     """Sixteen random bytes for each number, equal for equal numbers."""
     table = np.random.default_rng(salt).integers(0, 256, (int(ids.max()) + 1 if len(ids) else 1, 16), dtype=np.uint8)
-    return table[ids]
+    rows: np.ndarray = table[ids]
+    return rows
 
 
 @st.composite
@@ -118,7 +119,11 @@ def table_of(samples: list[Sample]) -> SampleTable:
 )
 def test_folders_are_respected(folders: tuple[str, ...], carved: set[str]) -> None:
     """What folders give is kept; what they leave out is carved from train, a tenth of it."""
-    samples = [sample(100 * part + number, split=split, label=number % 2) for part, split in enumerate(folders) for number in range(40)]
+    samples = [
+        sample(100 * part + number, split=split, label=number % 2)
+        for part, split in enumerate(folders)
+        for number in range(40)
+    ]
     before = table_of(samples)
     after = assign_splits(before, seed=0)
     for split in ("val", "test"):
@@ -130,7 +135,9 @@ def test_folders_are_respected(folders: tuple[str, ...], carved: set[str]) -> No
 
 def test_problem_files_belong_nowhere() -> None:
     """A file that could not be decoded is in no split."""
-    table = table_of([sample(number, label=number % 2, problem="empty: x" if number == 3 else None) for number in range(40)])
+    table = table_of(
+        [sample(number, label=number % 2, problem="empty: x" if number == 3 else None) for number in range(40)]
+    )
     after = assign_splits(table, seed=0)
     assert after[3].split == ""
     assert sum(len(after.index(split)) for split in ("train", "val", "test")) == 39
@@ -173,7 +180,9 @@ def test_certain_train_keeps_its_word(seed: int) -> None:
 
 def test_certain_train_leaves_test_folders_alone() -> None:
     """Files in a test folder are never promised to train."""
-    table = table_of([sample(number, split="test" if number % 2 else "train", label=number % 2) for number in range(60)])
+    table = table_of(
+        [sample(number, split="test" if number % 2 else "train", label=number % 2) for number in range(60)]
+    )
     assert set(table.split_codes[certain_train(table, seed=0)].tolist()) == {TRAIN}
 
 

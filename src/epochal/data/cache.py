@@ -12,7 +12,8 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Self
+from io import FileIO
+from typing import Self
 
 import numpy as np
 import platformdirs
@@ -115,7 +116,7 @@ class CacheWriter:
         self._key = key
         self._shape = shape
         self._folder = Path()
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._written = 0
 
     def __enter__(self) -> Self:
@@ -130,7 +131,7 @@ class CacheWriter:
                     f"{parent} has {free / 2**30:.1f} GiB free, the decoded images need {needed / 2**30:.1f} GiB"
                 )
             self._folder = Path(tempfile.mkdtemp(prefix="building-", dir=parent))
-            self._file = (self._folder / PIXELS).open("w+b")
+            self._file = (self._folder / PIXELS).open("wb", buffering=0)
             header = {"descr": "|u1", "fortran_order": False, "shape": self._shape}
             np.lib.format.write_array_header_1_0(self._file, header)
         except OSError as error:
@@ -148,7 +149,9 @@ class CacheWriter:
         """
         assert self._file is not None
         try:
-            self._file.write(np.ascontiguousarray(pixels).data)
+            rest = memoryview(np.ascontiguousarray(pixels).data).cast("B")
+            while rest:  # unbuffered: what has been written can be read back if the next part fails
+                rest = rest[self._file.write(rest) :]
             self._written += len(pixels)
         except OSError as error:
             raise CacheUnusable(f"{self._folder.parent} cannot be written: {error.strerror or error}") from None
@@ -156,7 +159,7 @@ class CacheWriter:
     def rescue(self, into: UInt8[np.ndarray, "n h w c"]) -> int:
         """Copy what was written so far into memory; returns how many pictures that is."""
         done = self._written
-        if done and self._file is not None:
+        if done:
             with (self._folder / PIXELS).open("rb") as file:
                 np.lib.format.read_magic(file)
                 np.lib.format.read_array_header_1_0(file)
@@ -172,7 +175,7 @@ class CacheWriter:
         assert self._written == self._shape[0], "pictures are missing"
         final = cache_folder() / self._key
         try:
-            _synced(self._file)
+            os.fsync(self._file.fileno())
             self._file.close()
             pixels = np.load(self._folder / PIXELS, mmap_mode="r", allow_pickle=False)
             _write(self._folder / TABLE, table)
@@ -193,15 +196,11 @@ class CacheWriter:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _synced(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
 def _write(path: Path, data: bytes) -> None:
     with path.open("wb") as file:
         file.write(data)
-        _synced(file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _move(folder: Path, final: Path) -> None:
