@@ -1,6 +1,7 @@
 """The command line: each command a few lines over `stages`, which are imported only when it runs."""
 
 import errno
+import io
 import os
 import sys
 import time
@@ -15,6 +16,7 @@ from epochal.errors import EpochalError
 
 STARTED = time.monotonic()  # the budget counts from here: importing torch is part of it
 INTERRUPTED = 130  # what a shell reports for a process ended by Ctrl-C
+_MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS}
 
 app = typer.Typer(
     name="epochal",
@@ -187,19 +189,22 @@ def main() -> None:
     from epochal.training.threads import wait_politely
 
     wait_politely()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file may be called what this terminal cannot spell
     try:
         app()
     except EpochalError as error:
         _complain(error.happened, expected=error.expected, remedy=error.remedy)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _complain("Interrupted.", expected="", remedy="the same command continues where this one stopped.")
-        sys.exit(INTERRUPTED)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # typer turns Ctrl-C into this
+            _complain("Interrupted.", expected="", remedy="the same command continues where this one stopped.")
+        raise
     except OSError as error:
         if error.errno == errno.EPIPE:  # the reader of our output has gone, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}:
+        if error.errno not in _MENDABLE:
             raise
         place = f" ({error.filename})" if error.filename else ""
         _complain(

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
+from epochal.stages.artifact import is_sound
 from epochal.stages.scoring import logits_of
 from epochal.stats.classification import accuracy, right, sample_nll
 from epochal.stats.intervals import Interval, mean_interval, paired_difference
 
 if TYPE_CHECKING:
+    from epochal.recipe.journal import Journal
+    from epochal.stages.folder import RunFolder
     from epochal.stages.inspect import Inspected
+    from epochal.stages.progress import Progress
     from epochal.stages.session import Session
 
 
@@ -72,8 +76,10 @@ def consider(
     present = session.folder.model
     last = session.journal.last("model", adopted=True)
     replaced = None if last is None else last["name"]
-    if last is None or not present.exists():
+    if last is None:
         adopted, reason = True, "the first model: something usable is on disk from here on"
+    elif not is_sound(present):
+        adopted, reason = True, f"{present.name} was lost or damaged, and {replaced} with it"
     else:
         if session.present_logits is None:
             session.present_logits = logits_of(present, inspected, samples=inspected.val)
@@ -89,6 +95,17 @@ def consider(
     verdict = "kept as the model" if adopted else f"{replaced} stays"
     session.progress.line(f"  {name}: {score.value:.1%} ({score.low:.1%} to {score.high:.1%}) of validation, {verdict}")
     return adopted
+
+
+def mend(folder: RunFolder, journal: Journal, *, progress: Progress) -> None:
+    """Put the adopted model back from the copy that is kept of it, where its file was lost or damaged since."""
+    last = journal.last("model", adopted=True)
+    if last is None or is_sound(folder.model):
+        return
+    copy = folder.baseline(last["name"])
+    if is_sound(copy):
+        _replace(copy, folder.model)
+        progress.line(f"  {folder.model.name} was lost or damaged; it is restored from {copy.name}")
 
 
 def _replace(source: Path, target: Path) -> None:

@@ -101,19 +101,28 @@ def save_model(path: Path, model: nn.Module, *, facts: Facts) -> None:
     save_weights(path, model, metadata=facts.to_metadata())
 
 
+def is_sound(path: Path) -> bool:
+    """Whether there is a model at `path` that can be used."""
+    try:
+        load_model(path)
+    except CheckpointError:
+        return False
+    return True
+
+
 def load_model(path: Path) -> tuple[nn.Module, Facts]:
     """The model at `path`, in evaluation mode on the CPU. Nothing is unpickled.
 
     Raises: CheckpointError if the file is missing, damaged, or not ours.
     """
     tensors, metadata = load_weights(path)
-    facts = Facts.from_metadata(metadata, where=path)
-    model = build_network(facts)
     try:
+        facts = Facts.from_metadata(metadata, where=path)
+        model = build_network(facts)
         model.load_state_dict(tensors)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
-            f"The weights in {path} are not those of the network that it names, {facts.network}.",
+            f"The weights in {path} do not fit the network that it names ({type(error).__name__}).",
             expected="a model.safetensors that `epochal run` wrote.",
             remedy="repeat the run's command to make it again.",
         ) from error

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor, nn
 
+from epochal.models.sizing import mirror_keeps_labels
 from epochal.optim.optimizer import build
 from epochal.stages.adoption import consider
-from epochal.stages.artifact import Facts, build_network, load_model, save_model
+from epochal.stages.artifact import Facts, build_network, is_sound, load_model, save_model
 from epochal.stages.linear import LINEAR, linear_model
 from epochal.training.environment import seed_everything
 from epochal.training.evaluation import predict
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 PRIOR, SMALL = "prior", "small"
 _LINEAR_SAMPLES = 20_000  # more change the closed-form fit by less than its interval, and cost seconds
 _BATCH = 500
-_MIRROR_KEEPS = 0.8  # of the accuracy above chance: digits keep 0.1 to 0.3, CIFAR-10 keeps 0.97 (benchmarks/mirror.py)
 _ENOUGH_EPOCHS = 30  # at a constant 3e-4 a small net has long levelled off; a larger budget is better spent later
 
 
 def fit_baselines(session: Session, inspected: Inspected) -> None:
     """Prior, linear model and small network, none with augmentation; the best of them is on disk afterwards."""
-    if session.journal.finished("baseline"):
+    kept = (session.folder.baseline(LINEAR), session.folder.baseline(SMALL))
+    if session.journal.finished("baseline") and all(is_sound(path) for path in kept):
         return
     with session.stage("baseline", title="Baselines: prior, linear model, small network"):
         guessed = inspected.task.trivial(inspected.val.targets)["majority"]
@@ -56,7 +57,7 @@ def facts_for(inspected: Inspected, network: str, *, flip: bool = False, **optio
 
 def _fit_linear(session: Session, inspected: Inspected) -> None:
     path = session.folder.baseline(LINEAR)
-    if not path.exists():
+    if not is_sound(path):
         facts = facts_for(inspected, LINEAR)
         some = np.random.default_rng(session.recipe.seed).permutation(inspected.train.index)[:_LINEAR_SAMPLES]
         some.sort()  # in the order in which they lie on the disk
@@ -68,7 +69,7 @@ def _fit_linear(session: Session, inspected: Inspected) -> None:
 def _fit_small(session: Session, inspected: Inspected) -> None:
     """A small proven network: Adam 3e-4, constant rate, no augmentation, for a fixed share of the budget."""
     path = session.folder.baseline(SMALL)
-    if not path.exists():
+    if not is_sound(path):
         facts = facts_for(inspected, SMALL)
         seed_everything(session.recipe.seed)
         model = build_network(facts)
@@ -105,20 +106,11 @@ def _decide_flip(session: Session, inspected: Inspected) -> None:
         _Mirrored(model), inspected.loader(inspected.val, batch_size=_BATCH), runtime=inspected.runtime
     ).accuracy()
     floor = inspected.task.trivial(inspected.val.targets)["majority"].value
-    kept = (mirrored - floor) / (straight - floor) if straight > floor else 0.0
-    evidence = {
-        "straight": straight,
-        "mirrored": mirrored,
-        "majority": floor,
-        "kept": kept,
-        "needed": _MIRROR_KEEPS,
-        "network": facts.network,
-    }
     session.decide(
         "transforms.flip",
-        kept >= _MIRROR_KEEPS,
+        mirror_keeps_labels(straight, mirrored, chance=floor),
         reason=f"the small network is right on {straight:.1%} of images and {mirrored:.1%} of their mirror images",
-        evidence=evidence,
+        evidence={"straight": straight, "mirrored": mirrored, "majority": floor, "network": facts.network},
     )
 
 

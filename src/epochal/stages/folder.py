@@ -97,20 +97,6 @@ class RunFolder:
         """The page for people."""
         return self.path / "report.html"
 
-    def result(self) -> dict[str, Any] | None:
-        """The content of `summary.json`; None before anything was evaluated."""
-        if not self.summary.exists():
-            return None
-        try:
-            known = json.loads(self.summary.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise RunError(
-                f"{self.summary} is not JSON.",
-                expected="the file that the run wrote.",
-                remedy="delete it; the same result stands in journal.jsonl and in the report.",
-            ) from error
-        return dict(known)
-
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder for this process; a killed process lets go by dying.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
 from epochal.lines import read_lines
 from epochal.report.page import render
 from epochal.report.summary import summary
 from epochal.stages.folder import RunFolder, write_atomically
-
-if TYPE_CHECKING:
-    from epochal.stages.session import Session
+from epochal.stages.progress import Progress
 
 
 def write_report(folder: RunFolder) -> None:
@@ -18,11 +16,10 @@ def write_report(folder: RunFolder) -> None:
     write_atomically(folder.report, render(read_lines(folder.journal)))
 
 
-def tell_verdict(session: Session) -> None:
+def tell_verdict(folder: RunFolder, events: Iterable[Mapping[str, object]], *, progress: Progress) -> None:
     """The verdict in a few lines, and where to look further."""
-    session.progress.line("")
-    for line in summary(session.journal.events):
-        session.progress.line(line)
-    folder = session.folder
-    session.progress.line(f"Report: {folder.report}")
-    session.progress.line(f"Use it: epochal predict {folder.path} IMAGES")
+    progress.line("")
+    for line in summary(events):
+        progress.line(line)
+    progress.line(f"Report: {folder.report}")
+    progress.line(f"Use it: epochal predict {folder.path} IMAGES")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 NETWORK = "resnet"
 _ATTEMPTS = 3
 _LEAST_SECONDS = 0.5
+_TO_FINISH = 1.0  # for a training that was interrupted when little time was left
 _SLOWER = 4.0  # by how much the rate is divided after a divergence (W4.3 names 2 to 5)
 
 
@@ -37,7 +38,10 @@ def train_network(session: Session, inspected: Inspected) -> bool:
     if session.journal.finished("train"):
         return True
     reserved = seconds_to_evaluate(session, inspected)
-    planned = size_network(session, inspected, seconds=session.left - reserved)
+    seconds = session.left - reserved
+    if session.folder.checkpoint.exists():
+        seconds = max(seconds, _TO_FINISH)  # what was learnt before an interruption is not thrown away
+    planned = size_network(session, inspected, seconds=seconds)
     if planned is None:
         left = format_duration(max(session.left - reserved, 0.0))
         session.skip("train", reason=f"{left} are left, too little to train a network")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,28 +10,32 @@ from pathlib import Path
 from typing import Any
 
 from epochal.data.sources import Source, open_source
-from epochal.errors import BudgetError, CheckFailed, EpochalError, SettingError
+from epochal.errors import BudgetError, CheckFailed, EpochalError
 from epochal.recipe.config import Settings
 from epochal.recipe.duration import format_duration
+from epochal.recipe.journal import Journal
+from epochal.stages.adoption import mend
+from epochal.stages.artifact import load_model
 from epochal.stages.baseline import fit_baselines
 from epochal.stages.evaluate import evaluate
 from epochal.stages.folder import RunFolder, choose_folder
 from epochal.stages.foothold import foothold
 from epochal.stages.inspect import inspect
-from epochal.stages.progress import Progress
+from epochal.stages.progress import Progress, Quiet
 from epochal.stages.report import tell_verdict, write_report
 from epochal.stages.session import Session, refuse_inside
 from epochal.stages.skeleton import check_skeleton
 from epochal.stages.train import train_network
 
 DONE, STOPPED, OUT_OF_TIME = 0, CheckFailed.exit_code, BudgetError.exit_code
+_STAMP = {"kind", "stage", "at", "time", "details"}  # what the journal adds to the content of `summary.json`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a run left behind.
 
-    `result` is the content of `summary.json`; None if nothing was evaluated.
+    `result` is the content of `summary.json`, from the journal; None if nothing was evaluated.
     """
 
     folder: RunFolder
@@ -61,6 +66,9 @@ def start(
     folder = choose_folder(request, name=opened.name, out=out, root=Path("runs"), fresh=fresh)
     refuse_inside(folder.path, where)
     with folder.locked():
+        shown = _show_again(folder, progress=progress or Quiet())
+        if shown is not None:
+            return shown
         session = Session(folder, settings, request=request, progress=progress, started=begun)
         try:
             return _finish(session, opened)
@@ -77,37 +85,71 @@ def canonical(where: str) -> str:
     return where if where == "digits" else str(Path(where).expanduser().resolve())
 
 
+def _show_again(folder: RunFolder, *, progress: Progress) -> Outcome | None:
+    """The outcome of a run that is finished already; the journal stays as it is. None if there is still work to do.
+
+    Raises: CheckpointError if its model was lost or damaged since, and cannot be restored.
+    """
+    journal = Journal(folder.journal)
+    if not journal.finished("evaluate"):
+        return None
+    try:
+        progress.line(f"This run is finished; shown again from {folder.path}. A new one: --fresh")
+        mend(folder, journal, progress=progress)
+        load_model(folder.model)
+        write_report(folder)
+        tell_verdict(folder, journal.events, progress=progress)
+    finally:
+        progress.close()
+    return _outcome(folder, journal)
+
+
 def _finish(session: Session, source: Source) -> Outcome:
     """Walk, and leave findings and a report behind whatever happens on the way."""
-    code = DONE
     try:
-        if session.journal.finished("evaluate"):
-            session.progress.line(f"This run is finished; shown again from {session.folder.path}. A new one: --fresh")
-        else:
-            code = walk(session, source)
-    except EpochalError as error:
-        session.journal.write(
-            "stop", stage="run", error=type(error).__name__, happened=error.happened, remedy=error.remedy
-        )
+        walk(session, source)
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # on a full disk it is the first error that must be told
+            if isinstance(error, EpochalError):
+                session.write("stop", error=type(error).__name__, happened=error.happened, remedy=error.remedy)
+            _leave_behind(session)
         raise
-    finally:
-        session.save_findings()
-        write_report(session.folder)
-    tell_verdict(session)
-    return Outcome(folder=session.folder, exit_code=code, result=session.folder.result())
+    _leave_behind(session)
+    tell_verdict(session.folder, session.journal.events, progress=session.progress)
+    return _outcome(session.folder, session.journal)
 
 
-def walk(session: Session, source: Source) -> int:
-    """The stages in the guide's order; gives the exit code."""
+def _leave_behind(session: Session) -> None:
+    session.save_findings()
+    write_report(session.folder)
+
+
+def _outcome(folder: RunFolder, journal: Journal) -> Outcome:
+    """Done, or the best so far where the time did not suffice to train."""
+    code = DONE if journal.finished("train") else OUT_OF_TIME
+    stamped = journal.last("result")
+    return Outcome(
+        folder=folder,
+        exit_code=code,
+        result=stamped and {key: value for key, value in stamped.items() if key not in _STAMP},
+    )
+
+
+def walk(session: Session, source: Source) -> None:
+    """The stages in the guide's order.
+
+    Raises: BudgetError if the budget is gone before there is any model, CheckFailed if going on would be a waste.
+    """
     _say_hello(session)
+    mend(session.folder, session.journal, progress=session.progress)
+    _refuse_no_time(session)
     session.decide("task", "classification", reason="one folder per class", origin="measured")
     foothold(session, source)
     inspected = inspect(session, source)
     check_skeleton(session, inspected)
     fit_baselines(session, inspected)
-    trained = train_network(session, inspected)
+    train_network(session, inspected)
     evaluate(session, inspected)
-    return DONE if trained else OUT_OF_TIME
 
 
 def _say_hello(session: Session) -> None:
@@ -116,7 +158,15 @@ def _say_hello(session: Session) -> None:
         f"{verb} {session.folder.path}: {session.source}, budget {format_duration(session.budget)}"
         + (f", {format_duration(max(session.left, 0))} left" if session.resumed else "")
     )
-    if session.recipe.task not in {"auto", "classification"}:
-        raise SettingError(
-            f"The task is {session.recipe.task}.", expected="classification.", remedy="leave --task out."
-        )
+
+
+def _refuse_no_time(session: Session) -> None:
+    """Raises: BudgetError if nothing is on disk and nothing can come."""
+    if session.left > 0 or session.folder.model.exists():
+        return
+    raise BudgetError(
+        f"The budget of {format_duration(session.budget)} ended before there was a model:"
+        f" {format_duration(session.journal.spent)} went by.",
+        expected="time to start the program, to decode the images and to fit a first model.",
+        remedy="try --budget 1m, and more where there are many images.",
+    )
