@@ -50,7 +50,7 @@ class Record:
     @classmethod
     def of(cls, events: Iterable[object]) -> Record:
         """Sort `events`; what is not a mapping with a kind is left out."""
-        return cls(tuple(event for event in map(mapping, events) if text(event.get("kind"))))
+        return cls(tuple(event for event in map(mapping, events) if isinstance(event.get("kind"), str)))
 
     def select(self, kind: str) -> list[Event]:
         """All events of `kind`."""

@@ -69,7 +69,7 @@
     const cursor = element("line", { class: "cursor", y1: 0, y2: plot.getAttribute("height") });
     const spots = lines.map((line) => element("circle", { class: `spot s${line.color}`, r: 4.5 }));
     let chosen = -1;
-    const clear = () => { cursor.remove(); spots.forEach((spot) => spot.remove()); hide(); };
+    const clear = () => { chosen = -1; cursor.remove(); spots.forEach((spot) => spot.remove()); hide(); };
     const show = (index) => {
       chosen = index;
       const at = longest.x[index];

@@ -40,7 +40,7 @@ class Score:
     def worded(self) -> str:
         """The value with its interval.
 
-        >>> Score(name="m", value=0.912, low=0.904, high=0.92).worded.replace(GAP, " ")
+        >>> Score(name="m", value=0.912, low=0.904, high=0.92).worded.replace(chr(160), " ")
         '91.2 % (90.4 to 92.0)'
         """
         interval = between(self.low, self.high)
@@ -144,7 +144,7 @@ def judge(record: Record) -> Verdict:
 
     >>> events = [{"kind": "result", "split": "test", "samples": 100, "value": 0.9, "low": 0.82, "high": 0.95},
     ...           {"kind": "opened", "split": "test", "count": 1}]
-    >>> judge(Record.of(events)).headline.replace(GAP, " ")
+    >>> judge(Record.of(events)).headline.replace(chr(160), " ")
     'On 100 test images never used for any choice the model is right for 90.0 % (82.0 to 95.0).'
     """
     status = status_of(record)

@@ -183,7 +183,7 @@ def _matrix_row(counts: list[float], *, given: int, labels: list[str], worst: fl
         share = counts[said] / total
         right = said == given
         strength = share if right else (_FAINTEST + (0.8 - _FAINTEST) * share / worst if share else 0.0)
-        weight = " strong" if strength > 0.78 else " middle" if strength > 0.58 else ""  # where the text turns over
+        weight = " strong" if strength > 0.85 else " middle" if strength > 0.62 else ""  # where black and white swap
         kind = ("right" if right else "wrong") + weight
         tip = f"{labels[given]}, taken for {label}: {wording.count(counts[said])} ({wording.percent(share)})"
         if right:

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+
+from epochal.report.record import Record
+from epochal.report.verdict import baselines_of, is_share, judge, score_of, scores_of, status_of
+from epochal.report.wording import GAP
+from report.clock import Event
+
+OPENED: Event = {"kind": "opened", "split": "test", "count": 1}
+RESULT: Event = {
+    "kind": "result",
+    "metric": "accuracy",
+    "value": 0.9,
+    "low": 0.88,
+    "high": 0.92,
+    "split": "test",
+    "samples": 1000,
+    "baselines": [{"name": "prior", "value": 0.1, "low": 0.08, "high": 0.12}, {"name": "linear", "value": 0.4}],
+}
+STOP: Event = {
+    "kind": "finding",
+    "rule": "cannot-overfit",
+    "severity": "stop",
+    "measured": "loss 2.1",
+    "expected": "0.01",
+    "remedy": "look",
+}
+
+
+def test_a_clean_run_has_no_alarm() -> None:
+    """A score above its baselines on a split opened once is said plainly."""
+    verdict = judge(Record.of([OPENED, RESULT]))
+    assert (verdict.status, verdict.tone, verdict.alarms) == ("finished", "good", ())
+    assert verdict.headline.replace(GAP, " ").endswith("the model is right for 90.0 % (88.0 to 92.0).")
+
+
+def test_a_chance_level_model_cannot_look_like_success() -> None:
+    """A model whose interval reaches down to a baseline is called so, and the run is not shown as good."""
+    verdict = judge(Record.of([OPENED, {**RESULT, "value": 0.11, "low": 0.09, "high": 0.13}]))
+    assert verdict.tone == "bad"
+    assert "not clearly better than the baseline “a linear model”" in verdict.alarms[0]
+
+
+@pytest.mark.parametrize("times", [0, 2, 3])
+def test_anything_but_one_opening_is_an_alarm(times: int) -> None:
+    """A test split opened more than once, or a score that no opening explains, is not trusted."""
+    verdict = judge(Record.of([OPENED] * times + [RESULT]))
+    assert f"opened {times} times" in verdict.alarms[0]
+    assert ("never used for any choice" in verdict.headline) == (times < 2)
+
+
+def test_a_validation_score_says_what_it_is() -> None:
+    """A score on images that chose the model does not claim to be unseen."""
+    assert "which also served to choose the model" in judge(Record.of([{**RESULT, "split": "val"}])).headline
+
+
+def test_other_metrics_are_not_per_cent() -> None:
+    """An error in pixels is a figure with an interval; it is not compared as a share."""
+    verdict = judge(
+        Record.of([OPENED, {**RESULT, "metric": "rmse", "value": 3.25, "low": 3.0, "high": 3.5, "baselines": []}])
+    )
+    assert verdict.headline.endswith("the model reaches rmse 3.25 (3 to 3.5).")
+    assert verdict.alarms == ()
+    assert is_share("validation accuracy")
+    assert not is_share("rmse")
+
+
+@pytest.mark.parametrize(
+    ("events", "status"),
+    [
+        ([], "open"),
+        ([{"kind": "session"}], "open"),
+        ([STOP], "stopped"),
+        ([RESULT], "finished"),
+        ([STOP, RESULT], "finished"),
+        ([RESULT, {"kind": "end", "status": "budget"}], "budget"),
+        ([{"kind": "stop", "error": "CheckFailed"}], "stopped"),
+        ([{"kind": "stop", "error": "BudgetError"}], "budget"),
+        ([{"kind": "stop", "error": "RunError"}], "failed"),
+        ([{"kind": "end", "status": "interrupted"}], "interrupted"),
+        ([{"kind": "end", "status": "interrupted"}, {"kind": "session"}], "open"),
+        ([{"kind": "end", "status": "of a later version"}], "open"),
+    ],
+)
+def test_the_status_follows_the_journal(events: list[Event], status: str) -> None:
+    """The last start's own word counts, then the result, then findings that stop."""
+    assert status_of(Record.of(events)) == status
+
+
+def test_a_stopped_run_says_what_to_do() -> None:
+    """The check that stopped it is named with value, expectation and remedy."""
+    verdict = judge(Record.of([{"kind": "session", "stage": "run"}, STOP]))
+    assert verdict.headline == "There is no test score yet."
+    assert verdict.alarms == ("The check cannot-overfit stopped the run: loss 2.1 (expected: 0.01). What to do: look.",)
+
+
+def test_a_finding_that_ruins_the_score_stands_beside_it() -> None:
+    """An error among the findings is an alarm; a stop that the run survived and a warning are not."""
+    findings = [{**STOP, "severity": severity, "rule": severity} for severity in ("stop", "error", "warning")]
+    alarms = judge(Record.of([OPENED, *findings, RESULT])).alarms
+    assert len(alarms) == 1
+    assert "The check error found a fault" in alarms[0]
+
+
+def test_what_is_on_disk_is_told_without_a_score() -> None:
+    """An interrupted run names its stage and the best model that can be used."""
+    model = {"kind": "model", "stage": "baseline", "name": "linear", "metric": "validation accuracy", "value": 0.4}
+    sentences = judge(Record.of([model, {**model, "name": "worse", "value": 0.3, "adopted": False}])).sentences
+    assert sentences[0] == "The journal ends in the stage baseline."
+    assert (
+        sentences[1].replace(GAP, " ") == "The best model on disk so far, linear, reaches 40.0 % validation accuracy."
+    )
+
+
+def test_baselines_may_be_a_list_or_a_mapping() -> None:
+    """Both spellings of summary.json are read; what has no value is left out."""
+    assert [each.name for each in baselines_of({"baselines": {"prior": 0.1, "mine": {"value": 0.2}}})] == [
+        "always guessing the most common class",
+        "mine",
+    ]
+    assert [each.value for each in scores_of(RESULT)] == [0.1, 0.4, 0.9]
+    assert score_of({"value": "nan"}) is None
