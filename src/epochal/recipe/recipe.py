@@ -74,10 +74,10 @@ class OptimizerRecipe:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
 
-    batch_size: Annotated[int, Ge(2)] = about(512, "samples per step; by rule smaller for small data sets")
-    lr: Annotated[float, Gt(0)] = about(0.75, "peak learning rate; by rule in proportion to the batch size")
+    batch_size: Annotated[int, Ge(2)] = about(256, "samples per step; by rule smaller for small data sets")
+    lr: Annotated[float, Gt(0)] = about(0.375, "peak learning rate; by rule in proportion to the batch size")
     momentum: Annotated[float, Ge(0), Lt(1)] = about(0.85, "momentum, Nesterov's form")
-    weight_decay: Annotated[float, Ge(0)] = about(1.3e-3, "decay of weights; never of norms and biases")
+    weight_decay: Annotated[float, Ge(0)] = about(1.33e-3, "decay of weights; never of norms and biases")
     norm_bias_lr: Annotated[float, Gt(0)] = about(64.0, "rate of norms and biases, as a multiple of lr")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from epochal.ensembles.averaging import EMA
 from epochal.models.resnet import ResNet, fit_stem_
+from epochal.models.sizing import sized_for
 from epochal.optim import schedule as schedules
 from epochal.optim.optimizer import build
 from epochal.recipe.duration import format_duration
@@ -41,23 +42,30 @@ def size_network(session: Session, inspected: Inspected, *, seconds: float) -> P
     """Settle width, batch size and rates for these images and this time; None if there is too little time."""
     if seconds < _LEAST_SECONDS:
         return None
-    samples, side = len(inspected.train), inspected.image_size
-    speed = images_per_second(session)
-    session.measure(
-        "train.images_per_second",
-        round(speed, 1),
-        unit="images/s",
-        note="at the default width, from choosing the arithmetic",
+    samples, speed = len(inspected.train), images_per_second(session)
+    sized = sized_for(
+        image_size=inspected.image_size,
+        channels=inspected.channels,
+        train_samples=samples,
+        seconds=seconds,
+        images_per_second=speed,
     )
-    batch = session.decide("optimizer.batch_size", _batch_size(samples), reason=f"{samples:,} training images")
-    session.decide("optimizer.lr", round(1.5 * batch / 1024, 4), reason=f"in proportion to the batch of {batch}")
-    session.decide("transforms.crop_padding", max(1, round(side / 16)), reason=f"a sixteenth of {side} pixels")
-    width = session.decide("network.width", 64, reason="the default")
-    epochs = min(seconds * speed / samples, 200.0)
+    note = "at the default width, from choosing the arithmetic"
+    session.measure("train.images_per_second", round(speed, 1), unit="images/s", note=note)
+    room = f"{speed:,.0f} images/s for {format_duration(sized.seconds)} make {sized.epochs:.1f} epochs"
+    width = session.decide("network.width", sized.width, reason=room)
+    batch = session.decide("optimizer.batch_size", sized.batch_size, reason=f"{samples:,} training images; {room}")
+    per_sample = sized.lr / sized.batch_size
+    session.decide("optimizer.lr", round(per_sample * batch, 6), reason=f"in proportion to the batch of {batch}")
+    side = inspected.image_size
+    session.decide("transforms.crop_padding", sized.translate, reason=f"a sixteenth of {side} pixels")
+    session.decide(
+        "averaging.decay", round(sized.ema_decay, 5), reason="an average over about a twentieth of the steps"
+    )
     return Planned(
         options={"width": width},
-        seconds=min(seconds, epochs * samples / speed),
-        sentence=f"a residual network of width {width}, about {epochs:.1f} epochs in {format_duration(seconds)}",
+        seconds=sized.seconds,
+        sentence=f"a residual network of width {width}, {sized.epochs:.1f} epochs in {format_duration(sized.seconds)}",
     )
 
 
@@ -110,14 +118,6 @@ def make_fit(session: Session, inspected: Inspected, *, facts: Facts, seconds: f
         loader=loader,
         validation=inspected.loader(inspected.val, batch_size=_LOOK_BATCH),
     )
-
-
-def _batch_size(samples: int) -> int:
-    """512, or less where an epoch would have fewer than sixteen steps; a power of two."""
-    size = 512
-    while size > 16 and samples / size < 16:
-        size //= 2
-    return size
 
 
 def _schedule(session: Session) -> schedules.Schedule:
