@@ -150,8 +150,7 @@ def _check_learning(session: Session, inspected: Inspected, *, seconds: float) -
     held = next(inspected.loader(inspected.val, batch_size=_HELD_OUT, seed=seed, shuffle=True).epoch(0))
     seen = input_dependence(
         lambda: build_network(facts_for(inspected, SMALL, width=16)).to(inspected.runtime.device),
-        some.images,
-        labels=some.labels,
+        train=(some.images, some.labels),
         held=(held.images, held.labels),
         loss=task.loss(),
         caps=Caps(steps=1000, seconds=2 * seconds / 3),
