@@ -198,6 +198,12 @@ def test_importing_epochal_is_light() -> None:
     assert roots - set(sys.stdlib_module_names) == {"epochal"}
 
 
+def test_the_front_door_and_the_rooms_share_no_name() -> None:
+    """Importing a room sets an attribute of its name on the package: a function of that name would vanish behind it."""
+    rooms = {file.relative_to(SOURCE).parts[0].removesuffix(".py") for file in SOURCES}
+    assert set(epochal.__all__) & rooms == set()
+
+
 @pytest.mark.parametrize(
     "room", ["history", "findings", "recipe.journal", "recipe.recipe", "report", "stats", "monitors"]
 )

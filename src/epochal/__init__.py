@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from epochal.api import export, predict, report, run
+    from epochal.api import export, predict, redraw, run
     from epochal.errors import EpochalError
     from epochal.findings import Finding, Rule, Severity, rule
     from epochal.history import History
@@ -30,7 +30,7 @@ _HOME = {
     "Severity": "epochal.findings",
     "export": "epochal.api",
     "predict": "epochal.api",
-    "report": "epochal.api",
+    "redraw": "epochal.api",
     "rule": "epochal.findings",
     "run": "epochal.api",
 }
@@ -45,7 +45,7 @@ __all__ = [
     "__version__",
     "export",
     "predict",
-    "report",
+    "redraw",
     "rule",
     "run",
 ]

@@ -62,7 +62,7 @@ def export(run: str | Path, *, kind: str = "onnx", output: str | Path | None = N
     return export_model(Path(run), kind=kind, output=None if output is None else Path(output))
 
 
-def report(run: str | Path) -> Path:
+def redraw(run: str | Path) -> Path:
     """Draw the report again from the journal alone: `epochal report`. Gives its path."""
     folder = existing_run(Path(run))
     write_report(folder)
