@@ -26,6 +26,13 @@ def test_square_cells_are_found_without_columns() -> None:
     assert sheet(cells=[{"label": "x"}] * 5).cell_width == 32
 
 
+def test_bare_squares_need_no_names() -> None:
+    """A sheet of filters tells its columns alone: squares are cut as far as they fit."""
+    found = sheet(columns=3)
+    assert (found.cell_width, len(found.cells)) == (32, 6)
+    assert sheet(columns=5).cells == ()
+
+
 def test_what_cannot_be_cut_is_shown_whole() -> None:
     """Without a fitting grid the picture stays one, with its captions beside it."""
     found = sheet(width=95, cells=[{"label": "a"}, {"label": "b"}, {"label": "c"}, {"label": "d"}])

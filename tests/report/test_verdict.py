@@ -39,7 +39,23 @@ def test_a_chance_level_model_cannot_look_like_success() -> None:
     """A model whose interval reaches down to a baseline is called so, and the run is not shown as good."""
     verdict = judge(Record.of([OPENED, {**RESULT, "value": 0.11, "low": 0.09, "high": 0.13}]))
     assert verdict.tone == "bad"
-    assert "not clearly better than the baseline “a linear model”" in verdict.alarms[0]
+    assert "not clearly better than always guessing the most common class" in verdict.alarms[0]
+
+
+def test_a_rival_that_learned_is_named_without_alarm() -> None:
+    """That a small network may be as good as the large one is worth a sentence, not a warning."""
+    small = {"name": "small", "value": 0.89, "low": 0.87, "high": 0.91}
+    verdict = judge(Record.of([OPENED, {**RESULT, "baselines": [*RESULT["baselines"], small]}]))
+    assert (verdict.tone, verdict.alarms) == ("good", ())
+    assert "not clearly better than a small network, 89.0 % (87.0 to 91.0)." in verdict.sentences[1].replace(GAP, " ")
+
+
+def test_a_baseline_that_won_is_not_its_own_rival() -> None:
+    """Where the linear model is the model, it is said so, and not compared with itself."""
+    verdict = judge(Record.of([OPENED, {**RESULT, "model": "linear", "value": 0.4, "low": 0.37, "high": 0.43}]))
+    assert verdict.sentences[1:] == (
+        "The model is a linear model: nothing larger was clearly better on the validation images.",
+    )
 
 
 @pytest.mark.parametrize("times", [0, 2, 3])

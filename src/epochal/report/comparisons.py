@@ -19,14 +19,15 @@ def bar(share: float, *, color: int = 1, low: float | None = None, high: float |
     >>> "50.00%" in bar(0.5)
     True
     """
-    whisker = Markup()
+    whisker, kind = Markup(), "bar"
     if low is not None and high is not None:
+        kind = "bar ranged"
         whisker = Markup('<line class="whisker" x1="{}" x2="{}" y1="7" y2="7"/>').format(_at(low), _at(high))
     return Markup(
-        '<svg class="bar" width="100%" height="14" aria-hidden="true">'
+        '<svg class="{}" width="100%" height="14" aria-hidden="true">'
         '<rect class="track" width="100%" height="8" y="3" rx="2"/>'
         '<rect class="s{}" width="{}" height="8" y="3" rx="2"/>{}</svg>'
-    ).format(color, _at(share), whisker)
+    ).format(kind, color, _at(share), whisker)
 
 
 def interval_dot(value: float, *, low: float | None = None, high: float | None = None, own: bool = False) -> Markup:

@@ -12,6 +12,7 @@ from epochal.report.fields import Event, rows, text, whole
 _MEDIA = {"image/png", "image/jpeg", "image/webp"}
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _MOST_CHARACTERS = 900_000  # of one picture: the whole report is to stay below 2 MB
+_MOST_BARE = 1024  # cells without a word about them
 _FINE_PIXELS = 96  # cells of fewer pixels are enlarged, with their pixels visible
 
 
@@ -78,8 +79,10 @@ def sheet_of(event: Event, *, anchor: str) -> Sheet | Unshown:
         return Unshown(name, "it is damaged")
     if len(data) > _MOST_CHARACTERS:
         return Unshown(name, f"it is too large for this page ({len(data) / 1e6:.1f} MB)")
-    told = rows(event.get("cells"))
-    columns = whole(event.get("columns")) or _square_columns(len(told), width=width, height=height)
+    told, across = rows(event.get("cells")), whole(event.get("columns")) or 0
+    if not told and across > 0 and height * across % width == 0:  # bare squares: filters need no names
+        told = [{}] * min(across * (height * across // width), _MOST_BARE)
+    columns = across or _square_columns(len(told), width=width, height=height)
     source = f"data:{media};base64,{data}"
     sheet = Sheet(anchor=anchor, caption=text(event.get("caption")), source=source, width=width, height=height)
     return _cut(sheet, told, columns=columns)

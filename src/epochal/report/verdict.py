@@ -22,6 +22,7 @@ _STATUS = {
     "failed": ("Ended by an error", "bad"),
     "open": ("Not finished", "warn"),
 }
+_TRIVIAL = {"prior", "chance"}  # what needs no image to be right: a model must beat it to be called one
 _ERRORS = {"CheckFailed": "stopped", "BudgetError": "budget"}
 
 
@@ -35,6 +36,7 @@ class Score:
     high: float | None = None
     own: bool = False
     short: str = ""  # the name where there is little room
+    key: str = ""  # the name as the journal has it
 
     @property
     def worded(self) -> str:
@@ -99,7 +101,7 @@ def baselines_of(result: Event) -> list[Score]:
         known, short = _BASELINES.get(text(each.get("name")), (text(each.get("name")), ""))
         score = score_of(each, name=text(each.get("label")) or known)
         if score is not None:
-            found.append(replace(score, short=short))
+            found.append(replace(score, short=short, key=text(each.get("name"))))
     return found
 
 
@@ -167,7 +169,7 @@ def judge(record: Record) -> Verdict:
         before=before,
         figure=shown,
         after=f" ({after})." if after else ".",
-        sentences=_comparison(baselines, share=is_share(result.get("metric"))),
+        sentences=_comparison(result, score=score, baselines=baselines),
         alarms=alarms,
     )
 
@@ -184,11 +186,28 @@ def _population(record: Record) -> str:
     return f"{images} never used for any choice"
 
 
-def _comparison(baselines: list[Score], *, share: bool) -> tuple[str, ...]:
+def _comparison(result: Event, *, score: Score, baselines: list[Score]) -> tuple[str, ...]:
+    """The baselines in a sentence, and the best of the real models among them where it may be as good."""
     if not baselines:
         return ()
+    share = is_share(result.get("metric"))
     told = "; ".join(f"{each.name}: {percent(each.value) if share else figure(each.value)}" for each in baselines)
-    return (f"{told[0].upper()}{told[1:]}.",)
+    sentences = [f"{told[0].upper()}{told[1:]}."]
+    own = text(result.get("model"))
+    if own and any(each.key == own for each in baselines):
+        name = next(each.name for each in baselines if each.key == own)
+        sentences.append(f"The model is {name}: nothing larger was clearly better on the validation images.")
+    rivals = [each for each in _not_beaten(score, baselines) if each.key not in {*_TRIVIAL, own}] if share else []
+    if rivals:
+        best = max(rivals, key=lambda each: each.value)
+        sentences.append(f"On so many images it is not clearly better than {best.name}, {best.worded}.")
+    return tuple(sentences)
+
+
+def _not_beaten(score: Score, baselines: list[Score]) -> list[Score]:
+    """Baselines that lie within the interval of the score, or above."""
+    floor = score.value if score.low is None else score.low
+    return [each for each in baselines if each.value >= floor]
 
 
 def _alarms(record: Record, *, score: Score, baselines: list[Score]) -> tuple[str, ...]:
@@ -200,11 +219,11 @@ def _alarms(record: Record, *, score: Score, baselines: list[Score]) -> tuple[st
             f"The test split was opened {counted(record.openings, 'time')}; it should be opened exactly once. "
             "The score may be too good."
         )
-    floor = score.value if score.low is None else score.low
-    rivals = [each for each in baselines if each.value >= floor] if is_share(record.result.get("metric")) else []
-    if rivals:
-        best = max(rivals, key=lambda each: each.value)
-        found.append(f"The model is not clearly better than the baseline “{best.name}” ({best.worded}).")
+    share = is_share(record.result.get("metric"))
+    trivial = [each for each in _not_beaten(score, baselines) if each.key in _TRIVIAL] if share else []
+    if trivial:
+        best = max(trivial, key=lambda each: each.value)
+        found.append(f"The model is not clearly better than {best.name}: {best.worded}. It has not learned to see.")
     grave = [each for each in record.select("finding") if text(each.get("severity")) == "error"]
     found += [f"The check {text(each.get('rule'))} found a fault: {text(each.get('measured'))}." for each in grave]
     return tuple(dict.fromkeys(found))

@@ -46,6 +46,11 @@ class Confusion:
     matrix: tuple[tuple[str, tuple[MatrixCell, ...]], ...]
     pairs: tuple[tuple[str, str, str, str], ...]
 
+    @property
+    def short(self) -> bool:
+        """Whether all names are so short that they need not be turned to stand above their columns."""
+        return max(map(len, self.labels), default=0) <= 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultView:
