@@ -40,7 +40,9 @@ def foothold(session: Session, source: Source) -> None:
 
 
 def _fit(session: Session, scanned: Scan) -> None:
-    rows = np.random.default_rng(session.recipe.seed).permutation(certain_train(scanned.table, seed=session.recipe.seed))
+    rows = np.random.default_rng(session.recipe.seed).permutation(
+        certain_train(scanned.table, seed=session.recipe.seed)
+    )
     held, used = rows[::_HELD_OUT], np.setdiff1d(rows, rows[::_HELD_OUT])
     images, labels = scanned.images.array, scanned.table.labels
     moments = scanned.moments

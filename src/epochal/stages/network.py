@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +15,22 @@ from epochal.optim import schedule as schedules
 from epochal.optim.optimizer import build
 from epochal.recipe.duration import format_duration
 from epochal.stages.artifact import Facts, build_network
+from epochal.stages.baseline import facts_for
 from epochal.stages.fit import Fit
 from epochal.training.environment import seed_everything
-from epochal.training.loop import Transform, Update
-from epochal.training.pace import TimedSteps
+from epochal.training.loop import Transform, Update, train
+from epochal.training.pace import FixedSteps, TimedSteps
 from epochal.transforms.geometry import HorizontalFlip, Translate
 
 if TYPE_CHECKING:
     from epochal.stages.inspect import Inspected
     from epochal.stages.session import Session
 
+NETWORK = "resnet"
 _LEAST_SECONDS = 1.0
+_SPEED_BATCH = 256
+_SPEED_SHARE, _SPEED_LONGEST = 0.01, 4.0  # of the budget; seconds
+_SPEED_STEPS, _SPEED_WARMING = 12, 2
 _STEM_IMAGES = 5000  # whitening filters of more change by less than they differ between two such samples
 _LOOK_BATCH = 500
 
@@ -42,7 +48,7 @@ def size_network(session: Session, inspected: Inspected, *, seconds: float) -> P
     """Settle width, batch size and rates for these images and this time; None if there is too little time."""
     if seconds < _LEAST_SECONDS:
         return None
-    samples, speed = len(inspected.train), images_per_second(session)
+    samples, speed = len(inspected.train), images_per_second(session, inspected)
     sized = sized_for(
         image_size=inspected.image_size,
         channels=inspected.channels,
@@ -50,8 +56,6 @@ def size_network(session: Session, inspected: Inspected, *, seconds: float) -> P
         seconds=seconds,
         images_per_second=speed,
     )
-    note = "at the default width, from choosing the arithmetic"
-    session.measure("train.images_per_second", round(speed, 1), unit="images/s", note=note)
     room = f"{speed:,.0f} images/s for {format_duration(sized.seconds)} make {sized.epochs:.1f} epochs"
     width = session.decide("network.width", sized.width, reason=room)
     batch = session.decide("optimizer.batch_size", sized.batch_size, reason=f"{samples:,} training images; {room}")
@@ -69,14 +73,35 @@ def size_network(session: Session, inspected: Inspected, *, seconds: float) -> P
     )
 
 
-def images_per_second(session: Session) -> float:
-    """Training speed as measured when the arithmetic was chosen."""
-    measured = session.journal.measured("runtime")
-    best = min(
-        (each["seconds_per_step"] for each in measured["trials"] if each["sound"] and each["seconds_per_step"]),
-        default=1.0,
+def images_per_second(session: Session, inspected: Inspected) -> float:
+    """Training speed of the default network on these images, over a few real steps; measured once for a run.
+
+    Raises nothing for a slow machine: at least one step is taken, however long it is.
+    """
+    known = session.journal.measured("train.images_per_second")
+    if known is not None:
+        return float(known)
+    seed_everything(session.recipe.seed)
+    model = build_network(facts_for(inspected, NETWORK))
+    loader = inspected.loader(inspected.train, batch_size=_SPEED_BATCH, shuffle=True, seed=session.recipe.seed)
+    update = Update(
+        loss=inspected.task.loss(),
+        optimizer=build(model, lr=1e-3),
+        transforms=(HorizontalFlip(), Translate(reach=1)),
     )
-    return float(measured["samples"] / best)
+    until = time.perf_counter() + min(_SPEED_SHARE * session.budget, _SPEED_LONGEST)
+    seconds, images, began = 0.0, 0, time.perf_counter()
+    for step in train(model, loader, update=update, runtime=inspected.runtime, pace=FixedSteps(_SPEED_STEPS)):
+        now = time.perf_counter()
+        if step.number > _SPEED_WARMING or now >= until:  # the first steps pay for memory and kernels
+            seconds, images = seconds + now - began, images + step.samples
+        began = now
+        if now >= until:
+            break
+    speed = images / max(seconds, 1e-6)
+    note = "the network of default width, a few steps"
+    session.measure("train.images_per_second", round(speed, 1), unit="images/s", note=note)
+    return speed
 
 
 def make_fit(session: Session, inspected: Inspected, *, facts: Facts, seconds: float) -> Fit:

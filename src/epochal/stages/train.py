@@ -16,7 +16,7 @@ from epochal.stages.artifact import Facts, save_model
 from epochal.stages.baseline import facts_for
 from epochal.stages.evaluate import seconds_to_evaluate
 from epochal.stages.fit import Fit
-from epochal.stages.network import Planned, make_fit, size_network
+from epochal.stages.network import NETWORK, Planned, images_per_second, make_fit, size_network
 from epochal.stages.watching import Watcher, show_filters
 from epochal.stats.calibration import temperature
 from epochal.stats.classification import nll
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from epochal.stages.inspect import Inspected
     from epochal.stages.session import Session
 
-NETWORK = "resnet"
 _ATTEMPTS = 3
 _LEAST_SECONDS = 0.5
 _TO_FINISH = 1.0  # for a training that was interrupted when little time was left
@@ -37,7 +36,8 @@ def train_network(session: Session, inspected: Inspected) -> bool:
     """Train, and put the network on disk if it beats what is there; False if there was no time for it."""
     if session.journal.finished("train"):
         return True
-    reserved = seconds_to_evaluate(session, inspected)
+    speed = images_per_second(session, inspected)
+    reserved = seconds_to_evaluate(session, inspected, images_per_second=speed)
     seconds = session.left - reserved
     if session.folder.checkpoint.exists():
         seconds = max(seconds, _TO_FINISH)  # what was learnt before an interruption is not thrown away
