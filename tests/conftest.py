@@ -6,9 +6,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads these two when it i
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads of two test processes starve each other
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from stages.whole import Whole
 
 # No test is decided by time: a slow machine is no fault of the code. Nor by luck: properties are tried on the same
 # examples each time, unless EPOCHAL_EXPLORE asks for new ones.
@@ -29,6 +33,14 @@ def repository() -> Path:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Decoded images of the tests never land in the user's cache, nor do old ones come from there."""
     os.environ["EPOCHAL_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> "Whole":
+    """A finished run on a small data set, made once: copy it before changing anything."""
+    from stages.whole import finish
+
+    return finish(tmp_path_factory.mktemp("finished"))
 
 
 @pytest.fixture(scope="session")

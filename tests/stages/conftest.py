@@ -1,0 +1,43 @@
+"""A data set and the first stage on it, made once; copies of the finished run to change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from stages.striped import striped_folder
+from stages.whole import Whole, copied, inspected_on
+
+from epochal.stages.folder import RunFolder
+from epochal.stages.inspect import Inspected
+from epochal.stages.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A run whose data are inspected and that has done nothing else."""
+
+    data: Path
+    folder: RunFolder
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Forty pictures of stripes in each split, inspected."""
+    top = tmp_path_factory.mktemp("prepared")
+    data, folder = striped_folder(top / "stripes"), RunFolder(top / "run")
+    inspected_on(data, folder)
+    return Prepared(data=data, folder=folder)
+
+
+@pytest.fixture
+def begun(prepared: Prepared, tmp_path: Path) -> tuple[Session, Inspected]:
+    """A start of the program of one's own, where the first stage is done."""
+    return inspected_on(prepared.data, copied(prepared.folder, tmp_path / "run"))
+
+
+@pytest.fixture
+def finished_copy(finished: Whole, tmp_path: Path) -> RunFolder:
+    """A copy of the finished run."""
+    return copied(finished.folder, tmp_path / "run")
