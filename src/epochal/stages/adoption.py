@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
-from epochal.stages.artifact import is_sound
+from epochal.errors import CheckpointError
+from epochal.stages.artifact import is_sound, load_model
 from epochal.stages.scoring import logits_of
 from epochal.stats.classification import accuracy, right, sample_nll
 from epochal.stats.intervals import Interval, mean_interval, paired_difference
@@ -78,8 +79,8 @@ def consider(
     replaced = None if last is None else last["name"]
     if last is None:
         adopted, reason = True, "the first model: something usable is on disk from here on"
-    elif not is_sound(present):
-        adopted, reason = True, f"{present.name} was lost or damaged, and {replaced} with it"
+    elif not _comparable(present, inspected):
+        adopted, reason = True, f"{replaced} in {present.name} is damaged, or was made for images of another size"
     else:
         if session.present_logits is None:
             session.present_logits = logits_of(present, inspected, samples=inspected.val)
@@ -95,6 +96,16 @@ def consider(
     verdict = "kept as the model" if adopted else f"{replaced} stays"
     session.progress.line(f"  {name}: {score.value:.1%} ({score.low:.1%} to {score.high:.1%}) of validation, {verdict}")
     return adopted
+
+
+def _comparable(path: Path, inspected: Inspected) -> bool:
+    """Whether the model at `path` can be asked about these images."""
+    try:
+        facts = load_model(path)[1]
+    except CheckpointError:
+        return False
+    here = (inspected.image_size, inspected.channels, inspected.classes)
+    return (facts.image_size, facts.channels, facts.classes) == here
 
 
 def mend(folder: RunFolder, journal: Journal, *, progress: Progress) -> None:
