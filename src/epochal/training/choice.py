@@ -98,11 +98,11 @@ def choose(
             remedy="raise the batch size, or give the precision in the recipe.",
         )  # fmt: skip
     keep_freed_memory()
-    began, threads = clock(), torch.get_num_threads()
+    threads = torch.get_num_threads()
     try:
         with torch.random.fork_rng(devices=[base.device] if base.device.type == "cuda" else []):
             bench = Bench(model, batch, loss=loss, clock=clock)
-            return _tournament(bench, base, seconds=seconds, began=began)
+            return _tournament(bench, base, seconds=seconds)
     finally:
         torch.set_num_threads(threads)
 
@@ -121,9 +121,9 @@ def candidates(base: Runtime) -> list[Runtime]:
     return [replace(base, autocast_dtype=dtype, channels_last=last) for dtype, last in kinds]
 
 
-def _tournament(bench: Bench, base: Runtime, *, seconds: float, began: float) -> Choice:
+def _tournament(bench: Bench, base: Runtime, *, seconds: float) -> Choice:
     """Precision and layout on one thread, where other processes disturb least; then the number of threads."""
-    most = base.threads or torch.get_num_threads()
+    began, most = bench.clock(), base.threads or torch.get_num_threads()
     plain = replace(base, threads=1, rank=0, world_size=1)
     bench.cut(plain, limit=seconds / 10)
     noise = bench.sampling_noise(plain)

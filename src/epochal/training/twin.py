@@ -36,27 +36,28 @@ def two_processes(*, timeout_seconds: float = 120.0) -> tuple[dict[str, Tensor],
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "CUDA_VISIBLE_DEVICES": ""}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights"
-        running = [
-            subprocess.Popen(  # noqa: S603  our own interpreter and module
-                [sys.executable, "-m", "epochal.training.twin", str(path)],
-                env=os.environ | shared | for_children(2, cores=2) | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for rank in (0, 1)
-        ]
-        for process in running:
-            try:
-                _, said = process.communicate(timeout=timeout_seconds)
-            finally:
-                if process.poll() is None:
-                    for other in running:
-                        other.kill()
+        running = [_started(path, shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}) for rank in (0, 1)]
+        try:
+            told = [process.communicate(timeout=timeout_seconds)[1] for process in running]
+        finally:
+            for process in running:
+                process.kill()  # nothing, where it has ended
+                process.communicate()
+        for process, said in zip(running, told, strict=True):
             if process.returncode:
                 raise RuntimeError(f"A process ended with code {process.returncode}: {said[-500:]}")
         first, second = (load(path.with_suffix(f".{rank}")) for rank in (0, 1))
         return first, second
+
+
+def _started(path: Path, environment: dict[str, str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(  # noqa: S603  our own interpreter and module
+        [sys.executable, "-m", "epochal.training.twin", str(path)],
+        env=os.environ | for_children(2, cores=2) | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def train_in_company(launch: Launch, runtime: Runtime) -> dict[str, Tensor]:
