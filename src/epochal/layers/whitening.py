@@ -57,7 +57,8 @@ def whitening_filters(moments: Float[Tensor, "d d"], *, keep: int, eps: float = 
     decomposed = torch.linalg.eigh(moments.double())
     variances = decomposed.eigenvalues.flip(0)[:keep].clamp(min=0)
     vectors = decomposed.eigenvectors.flip(1)[:, :keep]
-    floor = eps * moments.diagonal().double().mean() + torch.finfo(torch.float64).tiny
+    mean = moments.diagonal().double().mean()
+    floor = max(eps, 1e-12) * mean if mean > 0 else torch.ones_like(mean)  # black images: any finite filter will do
     largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
     filters: Tensor = (vectors * largest.sign() / (variances + floor).sqrt()).T.float()
     return filters

@@ -14,7 +14,7 @@ MOMENTUM = 0.85
 WEIGHT_DECAY = 1.33e-3  # torch's convention (added to the mean gradient), on weights of two axes or more
 NORM_BIAS_LR = 64.0  # biases behind a fixed scale learn this many times faster
 LABEL_SMOOTHING = 0.2
-# The rate of Jordan 2024: `warmup_then(linear(end=LAST_FACTOR), share=WARMUP, start=FIRST_FACTOR)`, in shares of the time
+# Jordan 2024, as `warmup_then(linear(end=LAST_FACTOR), share=WARMUP, start=FIRST_FACTOR)`
 WARMUP, FIRST_FACTOR, LAST_FACTOR = 0.23, 0.2, 0.07
 MOST_EPOCHS = 100  # more passes over the same images bring nothing that the time is worth
 _LR_PER_SAMPLE = 1.5 / 1024  # peak rate 1.5 at batch 1024, proportional to the batch
