@@ -234,3 +234,13 @@ def test_real_photographs_of_many_sizes(shared_data: Path) -> None:
     found = scan(open_source(shared_data / "needle.zip"), labelled=False, limit=300)
     assert not found.table.problems
     assert any(note.startswith("wrong-extension: BMP") for row in found.table for note in row.notes)
+
+
+def test_a_catalogue_is_not_listed_again(tmp_path: Path) -> None:
+    """A scan of a catalogue takes the files as they were listed, and gives what a scan of the source gives."""
+    folder_of(two_classes(3), tmp_path)
+    pictures = catalogue(open_source(tmp_path))
+    folder_of({"cat/later.png": png(9)}, tmp_path)
+    found = scan(pictures, cache=False)
+    assert len(found.table) == 6
+    assert found.catalogue is pictures

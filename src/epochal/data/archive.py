@@ -158,7 +158,8 @@ def _directory(path: Path) -> list[zipfile.ZipInfo]:
 
 
 def _hidden(key: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in key.split("/"))
+    path = "/" + key
+    return "/." in path or "/__MACOSX/" in path
 
 
 def _entry(key: str, info: zipfile.ZipInfo) -> Entry:

@@ -23,7 +23,7 @@ from epochal.data.order import mix
 from epochal.data.properties import channel_moments
 from epochal.data.size import working_size
 from epochal.data.store import Store
-from epochal.data.table import SampleTable
+from epochal.data.table import SPLITS, SampleTable
 from epochal.errors import DataError
 from epochal.stats.moments import Moments
 
@@ -61,7 +61,7 @@ class Scan:
 
 
 def scan(  # noqa: PLR0913 - the pass over the files is one, and each of these changes what it gives
-    source: Source,
+    source: Source | Catalogue,
     *,
     size: int | tuple[int, int] | None = None,
     channels: int | None = None,
@@ -70,7 +70,7 @@ def scan(  # noqa: PLR0913 - the pass over the files is one, and each of these c
     cache: bool = True,
     progress: Progress | None = None,
 ) -> Scan:
-    """Decode every picture of a source once, into a table and one array of 8-bit pixels.
+    """Decode every picture of a source (or of its catalogue) once, into a table and one array of 8-bit pixels.
 
     `size` (a side, or height and width) and `channels` (1 or 3) follow from the pictures unless given: see
     `working_size`; one channel where all are grey. `limit` takes a fair sample of so many files, uncached, for a first
@@ -84,18 +84,19 @@ def scan(  # noqa: PLR0913 - the pass over the files is one, and each of these c
     >>> len(first.table), first.table.counts()["7"]
     (100, 10)
     """
-    pictures = catalogue(source, labelled=labelled)
+    pictures = source if isinstance(source, Catalogue) else catalogue(source, labelled=labelled)
     if limit is not None and limit < len(pictures.entries):
         pictures = pictures.select(fair_sample(pictures, limit))
         cache = False
     square = (size, size) if isinstance(size, int) else size
-    key = _key(pictures, size=square, channels=channels, labelled=labelled)
-    cache = cache and sum(entry.size for entry in pictures.entries) > WORTH_KEEPING
-    found = _restored(key, pictures) if cache else None
-    if found is not None:
-        return found
+    key = None
+    if cache and sum(entry.size for entry in pictures.entries) > WORTH_KEEPING:
+        key = _key(pictures, size=square, channels=channels)
+        found = _restored(key, pictures)
+        if found is not None:
+            return found
     way = _way(pictures, size=square, channels=channels)
-    return _decoded(pictures, way, key=key if cache else None, progress=progress)
+    return _decoded(pictures, way, key=key, progress=progress)
 
 
 def fair_sample(pictures: Catalogue, limit: int) -> list[int]:
@@ -106,10 +107,8 @@ def fair_sample(pictures: Catalogue, limit: int) -> list[int]:
     50
     """
     count = len(pictures.entries)
-    _, stratum = np.unique(
-        [f"{split}\0{label}" for split, label in zip(pictures.splits, pictures.labels, strict=True)],
-        return_inverse=True,
-    )
+    codes = np.fromiter((SPLITS.index(split) for split in pictures.splits), np.int64, count)
+    _, stratum = np.unique(codes * (len(pictures.classes) + 1) + np.asarray(pictures.labels), return_inverse=True)
     by_draw = np.argsort(mix(np.arange(count, dtype=np.uint64)), kind="stable")
     by_stratum = by_draw[np.argsort(stratum[by_draw], kind="stable")]
     sizes = np.bincount(stratum)
@@ -120,8 +119,16 @@ def fair_sample(pictures: Catalogue, limit: int) -> list[int]:
     return chosen
 
 
-def _key(pictures: Catalogue, *, size: tuple[int, int] | None, channels: int | None, labelled: bool) -> str:
-    parts = (pictures.fingerprint(), size, channels, labelled, DECODER_VERSION, PIL.__version__, kept.LAYOUT_VERSION)
+def _key(pictures: Catalogue, *, size: tuple[int, int] | None, channels: int | None) -> str:
+    parts = (
+        pictures.fingerprint(),
+        pictures.classes,
+        size,
+        channels,
+        DECODER_VERSION,
+        PIL.__version__,
+        kept.LAYOUT_VERSION,
+    )
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
