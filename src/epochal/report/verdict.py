@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from epochal.report.fields import Event, mapping, number, rows, text
 from epochal.report.record import Record
-from epochal.report.wording import between, count, counted, figure, percent
+from epochal.report.wording import between, closed, count, counted, figure, percent
 
 _BASELINES = {
     "prior": ("always guessing the most common class", "most common class"),
@@ -215,10 +215,8 @@ def _alarms(record: Record, *, score: Score, baselines: list[Score]) -> tuple[st
     found = []
     split = text(record.result.get("split")) or "test"
     if split == "test" and record.openings != 1:
-        found.append(
-            f"The test split was opened {counted(record.openings, 'time')}; it should be opened exactly once. "
-            "The score may be too good."
-        )
+        times = counted(record.openings, "time") if record.openings else "no time that is on record"
+        found.append(f"The test split was opened {times}; it should be exactly once. The score may be too good.")
     share = is_share(record.result.get("metric"))
     trivial = [each for each in _not_beaten(score, baselines) if each.key in _TRIVIAL] if share else []
     if trivial:
@@ -233,28 +231,36 @@ def _unscored(record: Record, *, status: str) -> Verdict:
     """The verdict where no score exists yet: why, and what there is instead."""
     label, tone = _STATUS[status]
     stops = [each for each in record.select("finding") if text(each.get("severity")) == "stop"]
-    ending = record.ending
-    reason = " ".join(filter(None, (text(ending.get(key)) for key in ("reason", "happened"))))
-    remedy = f"What to do: {text(ending.get('remedy'))}" if ending.get("remedy") else ""
-    alarms = [
-        f"The check {text(each.get('rule'))} stopped the run: {text(each.get('measured'))}"
-        + (f" (expected: {text(each.get('expected'))})." if each.get("expected") else ".")
-        + (f" What to do: {text(each.get('remedy'))}." if each.get("remedy") else "")
-        for each in stops
-    ]
+    ending = {} if stops else record.ending  # the finding says it better than the error that it raised
+    remedy = text(ending.get("remedy"))
+    told = (
+        closed(text(ending.get("reason"))),
+        closed(text(ending.get("happened"))),
+        closed(f"What to do: {remedy}") if remedy else "",
+        _last_stage(record),
+        _best_so_far(record),
+    )
     return Verdict(
         status=status,
         label=label,
         tone="bad" if stops else tone,
         before="There is no test score yet.",
-        sentences=tuple(each for each in (reason, remedy, _last_stage(record), _best_so_far(record)) if each),
-        alarms=tuple(dict.fromkeys(alarms)),
+        sentences=tuple(each for each in told if each),
+        alarms=tuple(dict.fromkeys(map(_stopped_by, stops))),
     )
 
 
+def _stopped_by(finding: Event) -> str:
+    """What a finding saw, what it expected, and what to do."""
+    expected, remedy = text(finding.get("expected")), text(finding.get("remedy"))
+    seen = f"The check {text(finding.get('rule'))} stopped the run: {text(finding.get('measured'))}"
+    whole = closed(f"{seen} (expected: {expected})" if expected else seen)
+    return f"{whole} {closed(f'What to do: {remedy}')}" if remedy else whole
+
+
 def _last_stage(record: Record) -> str:
-    stages = [text(event.get("stage")) for event in record.events if event.get("stage")]
-    return f"The journal ends in the stage {stages[-1]}." if stages else "The journal is empty."
+    stages = [stage for event in record.events if (stage := text(event.get("stage"))) not in {"", "run"}]
+    return f"The journal ends in the stage {stages[-1]}." if stages else ""
 
 
 def _best_so_far(record: Record) -> str:

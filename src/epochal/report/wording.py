@@ -112,3 +112,12 @@ def listed(names: list[str], *, most: int = 3) -> str:
     if len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most} more"
     return " and ".join([part for part in (", ".join(names[:-1]), *names[-1:]) if part])
+
+
+def closed(sentence: str) -> str:
+    """A sentence with its full stop, unless it ends in a mark of its own.
+
+    >>> closed("look at it"), closed("does it fit?"), closed("")
+    ('look at it.', 'does it fit?', '')
+    """
+    return sentence if not sentence or sentence[-1] in ".?!" else f"{sentence}."

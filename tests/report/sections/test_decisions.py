@@ -58,6 +58,17 @@ def test_evidence_of_any_shape_is_shown() -> None:
     assert decision(evidence=None).evidence == ()
 
 
+def test_trials_make_a_table() -> None:
+    """Evidence that is a list of trials has a head and a row for each; columns without a word are gone."""
+    trials = [
+        {"precision": "fp32", "seconds_per_step": 0.0170971, "note": ""},
+        {"precision": "bf16", "sound": False, "note": None},
+    ]
+    shown = decision(evidence=trials)
+    assert shown.evidence == ()
+    assert shown.trials == (("precision", "seconds per step", "sound"), ("fp32", "0.0171", ""), ("bf16", "", "no"))
+
+
 def test_models_tell_what_they_replaced() -> None:
     """A model that was not adopted is shown as such, and does not count as the first usable one."""
     model = {"kind": "model", "name": "linear", "metric": "validation accuracy", "value": 0.4, "at": 12.0}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from epochal.report import wording
-from epochal.report.fields import Event, mapping, number, text, texts
+from epochal.report.fields import Event, mapping, number, rows, text, texts
 from epochal.report.record import Record
 from epochal.report.verdict import is_share, score_of
 
@@ -23,6 +23,7 @@ class Decision:
     origin_name: str
     reason: str
     evidence: tuple[tuple[str, str], ...]
+    trials: tuple[tuple[str, ...], ...]  # evidence that is a table: its head, then its rows
     earlier: tuple[str, ...]
 
 
@@ -82,7 +83,8 @@ def _decision(event: Event, *, taken: list[Event]) -> Decision:
         origin=origin if origin in _ORIGINS else "other",
         origin_name=_ORIGINS.get(origin, origin),
         reason=text(event.get("reason")),
-        evidence=_evidence(event.get("evidence")),
+        evidence=() if rows(event.get("evidence")) else _evidence(event.get("evidence")),
+        trials=_trials(event.get("evidence")),
         earlier=tuple(each for each in before if each != value),
     )
 
@@ -92,6 +94,24 @@ def _evidence(told: object) -> tuple[tuple[str, str], ...]:
     if isinstance(told, Mapping):
         return tuple((name.replace("_", " "), text(value)) for name, value in mapping(told).items())
     return tuple(("", each) for each in texts(told)) or ((("", text(told)),) if text(told) else ())
+
+
+def _trials(told: object) -> tuple[tuple[str, ...], ...]:
+    """Evidence that is a list of trials, as a table without its empty columns."""
+    trials = rows(told)
+    names = [
+        name
+        for name in dict.fromkeys(key for each in trials for key in each)
+        if any(text(each.get(name)) for each in trials)
+    ]
+    if not names:
+        return ()
+    body = (tuple(_shown(each.get(name)) for name in names) for each in trials)
+    return (tuple(name.replace("_", " ") for name in names), *body)
+
+
+def _shown(value: object) -> str:
+    return wording.figure(value) if isinstance(value, float) and number(value) is not None else text(value)
 
 
 def _model(event: Event) -> Model:
