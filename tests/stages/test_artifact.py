@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from stages.trap import Trap
 from torch import nn
 
 from epochal.errors import CheckpointError
@@ -24,18 +25,6 @@ FACTS = Facts(
     options={"width": 8},
     flip=True,
 )
-
-
-class Trap:
-    """What an attacker would leave: unpickled, it makes a file."""
-
-    def __init__(self, mark: Path) -> None:
-        """Aim at `mark`."""
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Call `Path.touch` when unpickled."""
-        return Path.touch, (self.mark,)
 
 
 @pytest.mark.parametrize(("network", "options"), [("linear", {}), ("small", {"width": 8}), ("resnet", {"width": 8})])

@@ -48,7 +48,7 @@ def copied(folder: RunFolder, top: Path) -> RunFolder:
 
 def session_on(data: Path, folder: RunFolder, **more: Any) -> Session:
     """A start of the program on `data`, in `folder`; `more` are keys of the recipe, dots as double underscores."""
-    options = dict(SETTINGS) | {key.replace("__", "."): value for key, value in more.items()}
+    options = {**SETTINGS, "budget_seconds": 40.0} | {key.replace("__", "."): value for key, value in more.items()}
     settings = settle(options=options)
     request = {"source": canonical(str(data)), "settings": {key: settings.recipe[key] for key in settings.chosen}}
     return Session(folder, settings, request=request)
