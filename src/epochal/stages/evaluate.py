@@ -129,6 +129,9 @@ def _write_predictions(path: Path, tested: Tested, *, classes: tuple[str, ...]) 
 def _show_disputed(session: Session, tested: Tested, *, classes: tuple[str, ...], opened: Samples) -> None:
     """The samples where network and label disagree most: hard ones, and labels that may be wrong (K1.5)."""
     worst = most_disputed(tested.logits, tested.labels, count=min(_SHOWN, len(tested.labels)))
+    worst = worst[~right(tested.logits[worst], tested.labels[worst])]
+    if not len(worst):
+        return
     probabilities = softmax(tested.logits[worst])
     cells = []
     for place, row in zip(worst, probabilities, strict=True):

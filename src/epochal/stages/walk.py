@@ -112,11 +112,21 @@ def _finish(session: Session, source: Source) -> Outcome:
         with contextlib.suppress(OSError):  # on a full disk it is the first error that must be told
             if isinstance(error, EpochalError):
                 session.write("stop", error=type(error).__name__, happened=error.happened, remedy=error.remedy)
+            session.write("end", status=_status(error), reason=str(error), exit_code=getattr(error, "exit_code", 1))
             _leave_behind(session)
         raise
+    code = DONE if session.journal.finished("train") else OUT_OF_TIME
+    session.write("end", status="budget" if code == OUT_OF_TIME else "finished", exit_code=code)
     _leave_behind(session)
     tell_verdict(session.folder, session.journal.events, progress=session.progress)
     return _outcome(session.folder, session.journal)
+
+
+def _status(error: BaseException) -> str:
+    """How the report words an end before the last stage."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return {CheckFailed: "stopped", BudgetError: "budget"}.get(type(error), "failed")
 
 
 def _leave_behind(session: Session) -> None:

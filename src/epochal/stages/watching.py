@@ -28,6 +28,7 @@ _SAVE_SECONDS = 2.0  # epochs shorter than this share a checkpoint, so that savi
 _READ_STEPS = 50  # losses are read in one go: fewer waits for the device
 _GIVE_UP = 0.4  # share of the schedule without a better look after which training stops early (K4.9)
 _PROBED = 16  # samples whose predictions are followed (K2.11)
+_FILTERS = 64  # shown: more are too small to be looked at
 _SERIES_POINTS = 200  # of each piece of a step-level curve in the journal
 
 
@@ -180,8 +181,9 @@ def show_filters(session: Session, model: nn.Module) -> None:
     if filters is not None:
         show(
             session,
-            stretched(filters)[:64],
+            stretched(filters)[:_FILTERS],
             name="filters",
             caption="Filters of the first convolution",
+            cells=[Cell(label="")] * min(len(filters), _FILTERS),
             columns=16,
         )
