@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from epochal.stages.artifact import Facts, save_model
 from epochal.stages.baseline import facts_for
 from epochal.stages.evaluate import seconds_to_evaluate
 from epochal.stages.fit import Fit
+from epochal.stages.interruption import Interruption
 from epochal.stages.network import NETWORK, Planned, images_per_second, make_fit, size_network
 from epochal.stages.watching import Watcher, show_filters
 from epochal.stats.calibration import temperature
@@ -65,7 +67,8 @@ def train_network(session: Session, inspected: Inspected) -> bool:
 def _trained(session: Session, inspected: Inspected, *, facts: Facts, planned: Planned, reserved: float) -> Fit:
     """Train to the end; after a divergence again from the beginning, slower, in the time that is left."""
     fit = make_fit(session, inspected, facts=facts, seconds=planned.seconds)
-    _resume(session, fit, seconds=planned.seconds)
+    if not _resume(session, fit, seconds=planned.seconds):
+        fit = make_fit(session, inspected, facts=facts, seconds=planned.seconds)
     for _ in range(_ATTEMPTS):
         if _run(session, inspected, fit=fit):
             break
@@ -79,37 +82,36 @@ def _trained(session: Session, inspected: Inspected, *, facts: Facts, planned: P
     return fit
 
 
-def _resume(session: Session, fit: Fit, *, seconds: float) -> None:
-    """Go on from the last checkpoint, in the time that is left; without a sound one, from the beginning."""
+def _resume(session: Session, fit: Fit, *, seconds: float) -> bool:
+    """Go on from the last checkpoint, if there is one, in the time that is left; False if none of them is sound."""
+    newest = session.folder.checkpoint
     try:
-        used = fit.resume(session.folder.checkpoint)
+        used = fit.resume(newest)
     except CheckpointError as error:
         session.measure("train.damaged_checkpoint", str(error), note="training begins anew in the time that is left")
         session.progress.line(f"  {error.happened} Training begins anew.")
-        return
+        return False
     if used is not None:
         fit.pace.extend(seconds - fit.pace.seconds_left)
         session.measure("train.resumed_at", fit.position.step, unit="steps", note=used.name)
-        session.progress.line(f"  going on after step {fit.position.step:,}, epoch {fit.epochs:.1f}")
+        instead = "" if used == newest else f", from {used.name}: {newest.name} is lost or damaged"
+        session.progress.line(f"  going on after step {fit.position.step:,}, epoch {fit.epochs:.1f}{instead}")
+    return True
 
 
 def _run(session: Session, inspected: Inspected, *, fit: Fit) -> bool:
     """Iterate the steps: order is the order of these lines. False if the loss diverged."""
-    watcher = Watcher(session, inspected, fit=fit)
-    try:
+    with Interruption() as interruption, closing(Watcher(session, inspected, fit=fit)) as watcher:
         for step in fit.steps():
             watcher.saw(step)
             if watcher.look_is_due(step) and not watcher.look():
                 return False
-            if watcher.save_is_due(step):
+            if watcher.save_is_due(step) or interruption.asked:
                 fit.save(session.folder.checkpoint)
+            if interruption.asked:  # after a whole step: a polite end loses nothing at all
+                raise KeyboardInterrupt
             if watcher.hopeless():
                 break
-    except KeyboardInterrupt:
-        fit.save(session.folder.checkpoint)  # a polite end loses nothing at all
-        raise
-    finally:
-        watcher.close()
     return True
 
 
