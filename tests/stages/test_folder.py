@@ -105,9 +105,8 @@ def test_reading_a_request_changes_nothing(tmp_path: Path) -> None:
 def test_one_process_at_a_time(tmp_path: Path) -> None:
     """The second to come is told so, and the lock is free again after the first."""
     folder = RunFolder(tmp_path / "run")
-    with folder.locked():
-        with pytest.raises(RunError, match="Another process is at work"), folder.locked():
-            pytest.fail("two at once")
+    with folder.locked(), pytest.raises(RunError, match="Another process is at work"), folder.locked():
+        pytest.fail("two at once")
     with folder.locked():
         assert folder.path.is_dir()
 
@@ -149,17 +148,6 @@ def test_json_of_any_file_name_can_be_written(tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.png")
     write_json(tmp_path / "names.json", [name, "größe"])
     assert json.loads((tmp_path / "names.json").read_bytes()) == [name, "größe"]
-
-
-def test_sample_keys_come_from_the_table(tmp_path: Path) -> None:
-    """The table's keys, and none where it is missing or is no table."""
-    folder = RunFolder(tmp_path)
-    assert folder.sample_keys() == []
-    folder.samples.write_text("key,split\na/1.png,train\n", encoding="utf-8")
-    assert folder.sample_keys() == ["a/1.png"]
-    for damage in (b"\x80\x04\x95\xff", b"\x00\n\x00", b"no,such\n1,2\n"):
-        folder.samples.write_bytes(damage)
-        assert folder.sample_keys() == []
 
 
 def test_a_missing_run_names_those_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

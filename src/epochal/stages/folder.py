@@ -6,7 +6,6 @@ runs/NAME/recipe.toml  journal.jsonl  history/  checkpoints/  model.safetensors
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -69,13 +68,10 @@ class RunFolder:
         """The table of samples."""
         return self.path / "samples.csv"
 
-    def sample_keys(self) -> list[str]:
-        """The names of the samples as they were inspected; empty if they were not, or the table is damaged."""
-        try:
-            with self.samples.open(encoding="utf-8", newline="") as file:
-                return [row["key"] for row in csv.DictReader(file)]
-        except (FileNotFoundError, UnicodeDecodeError, csv.Error, KeyError):
-            return []  # nothing depends on it but the wording of an error
+    @property
+    def listing(self) -> Path:
+        """Names, sizes and times of the data files as the run began."""
+        return self.path / "files.list"
 
     @property
     def predictions(self) -> Path:

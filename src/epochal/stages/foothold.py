@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from epochal.data.catalogue import catalogue
+from epochal.data.catalogue import Catalogue, catalogue
 from epochal.data.scan import Scan, scan
 from epochal.data.split import certain_train
 from epochal.stages.artifact import Facts, save_model
@@ -27,16 +27,17 @@ _SHARE = 0.03  # of the budget: if decoding takes longer, the first model does n
 _HELD_OUT = 5  # one in five of the sample scores the model
 
 
-def foothold(session: Session, source: Source) -> None:
+def foothold(session: Session, source: Source | Catalogue) -> None:
     """Put a first model on disk if the budget is short for these data; otherwise the baseline stage does."""
     if session.folder.model.exists() or session.journal.finished("inspect"):
         return
-    files = len(catalogue(source).entries)
+    pictures = source if isinstance(source, Catalogue) else catalogue(source)
+    files = len(pictures.entries)
     if files <= _FILES or files * _SECONDS_PER_FILE < _SHARE * session.budget:
         return
     with session.stage("foothold", title=f"A first linear model, of {_FILES:,} of {files:,} files"):
         size = session.recipe.data.image_size if "data.image_size" in session.chosen else None
-        _fit(session, scan(source, size=size, limit=_FILES))
+        _fit(session, scan(pictures, size=size, limit=_FILES))
 
 
 def _fit(session: Session, scanned: Scan) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from epochal.checks import distribution, duplicates, files
+from epochal.data.catalogue import Catalogue, catalogue
+from epochal.data.listing import changes, pack
 from epochal.data.loader import ArrayLoader
 from epochal.data.scan import Scan, scan
 from epochal.data.split import Samples, Splits, assign_splits, divide
@@ -17,6 +19,7 @@ from epochal.data.table_file import to_csv
 from epochal.errors import CheckFailed, RunError
 from epochal.findings import Finding, Severity
 from epochal.models.resnet import resnet
+from epochal.stages.folder import write_atomically
 from epochal.stages.runtime import settle_runtime
 from epochal.tasks.classification import Classification
 from epochal.training.runtime import Runtime
@@ -80,7 +83,7 @@ class Inspected:
         )
 
 
-def inspect(session: Session, source: Source) -> Inspected:
+def inspect(session: Session, source: Source | Catalogue) -> Inspected:
     """Decode or restore the samples, judge them, and settle splits and arithmetic.
 
     Raises: DataError where nothing can be learned from, RunError if the data changed since this run began,
@@ -97,9 +100,10 @@ def inspect(session: Session, source: Source) -> Inspected:
     return inspected
 
 
-def _inspected(session: Session, source: Source) -> tuple[Inspected, Scan]:
-    scanned = _scan(session, source)
-    _refuse_changed(session, scanned)
+def _inspected(session: Session, source: Source | Catalogue) -> tuple[Inspected, Scan]:
+    pictures = source if isinstance(source, Catalogue) else catalogue(source)
+    _refuse_changed(session, pictures)
+    scanned = _scan(session, pictures)
     recipe = session.recipe
     given = {scanned.table[row].split for row in range(len(scanned.table))}
     table = assign_splits(
@@ -127,14 +131,14 @@ def _inspected(session: Session, source: Source) -> tuple[Inspected, Scan]:
     ), scanned
 
 
-def _scan(session: Session, source: Source) -> Scan:
+def _scan(session: Session, pictures: Catalogue) -> Scan:
     wanted = session.recipe.data.image_size
     fixed = "data.image_size" in session.chosen or session.journal.decided("data.image_size") is not None
 
     def progress(done: int, total: int) -> None:
         session.progress.update(f"{done:,} of {total:,} files decoded", done=done / total)
 
-    scanned = scan(source, size=wanted if fixed else None, progress=progress)
+    scanned = scan(pictures, size=wanted if fixed else None, progress=progress)
     side = scanned.images.array.shape[1]
     session.decide(
         "data.image_size",
@@ -145,32 +149,22 @@ def _scan(session: Session, source: Source) -> Scan:
     return scanned
 
 
-def _refuse_changed(session: Session, scanned: Scan) -> None:
+def _refuse_changed(session: Session, pictures: Catalogue) -> None:
     """A run continues on the data it began with, or not at all.
 
     Raises: RunError, naming some of what changed.
     """
-    now = scanned.catalogue.fingerprint()
-    earlier = session.journal.measured("data.fingerprint")
-    if earlier is None:
-        session.measure("data.fingerprint", now)
+    now, listing = pack(pictures.entries), session.folder.listing
+    if not listing.exists():
+        write_atomically(listing, now)
         return
-    if earlier == now:
-        return
-    before = set(session.folder.sample_keys())
-    keys = set(scanned.table.keys)
-    changes = (
-        [f"{len(keys - before)} files added", f"{len(before - keys)} removed"]
-        if before and keys != before
-        else ["files changed in place"]
-    )
-    some = sorted(keys ^ before)[:3] if before else []
-    raise RunError(
-        f"The data have changed since {session.folder.path} began: {', '.join(changes)}"
-        + (f" ({', '.join(some)})." if some else "."),
-        expected="the same files as at the first start, so that the parts of a run belong together.",
-        remedy="start a new run on the data as they are now with --fresh.",
-    )
+    found = changes(listing.read_bytes(), now)
+    if found:
+        raise RunError(
+            f"The data have changed since {session.folder.path} began: {found.sentence()}.",
+            expected="the same files as at the first start, so that the parts of a run belong together.",
+            remedy="start a new run on the data as they are now with --fresh.",
+        )
 
 
 def _opened(session: Session, reason: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from epochal.data.catalogue import catalogue
 from epochal.data.sources import Source, open_source
 from epochal.errors import BudgetError, CheckFailed, EpochalError
 from epochal.recipe.config import Settings
@@ -126,7 +127,9 @@ def _status(error: BaseException) -> str:
     """How the report words an end before the last stage."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
-    return {CheckFailed: "stopped", BudgetError: "budget"}.get(type(error), "failed")
+    if isinstance(error, CheckFailed):
+        return "stopped"
+    return "budget" if isinstance(error, BudgetError) else "failed"
 
 
 def _leave_behind(session: Session) -> None:
@@ -154,8 +157,9 @@ def walk(session: Session, source: Source) -> None:
     mend(session.folder, session.journal, progress=session.progress)
     _refuse_no_time(session)
     session.decide("task", "classification", reason="one folder per class", origin="measured")
-    foothold(session, source)
-    inspected = inspect(session, source)
+    pictures = catalogue(source)
+    foothold(session, pictures)
+    inspected = inspect(session, pictures)
     check_skeleton(session, inspected)
     fit_baselines(session, inspected)
     train_network(session, inspected)
