@@ -150,9 +150,10 @@ def train(
             reseed(batches[0].seed, epoch=epoch, step=position.step, rank=runtime.rank, device=runtime.device)
             position = _after(position, len(batches), length=len(loader))
             step = _stepped(called, batches, update=update, runtime=runtime, progress=pace.progress, position=position)
-            with torch.no_grad():
-                for act in update.after_update:
-                    act(model)
+            if update.after_update:
+                with torch.no_grad():
+                    for act in update.after_update:
+                        act(model)
             ahead.mark()
             pace.advance()
             done = pace.finished
@@ -185,26 +186,26 @@ def _gradients(
     called: nn.Module, batches: list[Batch], *, update: Update, runtime: Runtime
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Add up the gradients of the mean loss over all samples of `batches`, however unevenly they are filled."""
-    samples = sum(len(batch) for batch in batches)
+    count = sum(len(batch) for batch in batches)
+    samples = max(count, 1)  # of several processes one may have none of a small last batch
     # processes average their gradients, each of its own mean: reweighted where their shares of the samples differ
-    weight = (
-        1 / max(samples, 1) if runtime.world_size == 1 else runtime.world_size / total_over_processes(samples, runtime)
-    )
-    total = torch.zeros((), device=runtime.device)
-    outputs = labels = total
+    balance = runtime.world_size * samples / total_over_processes(count, runtime) if runtime.world_size > 1 else 1.0
+    means: list[Tensor] = []
+    outputs = labels = torch.empty(0)
     for number, batch in enumerate(batches, start=1):
-        moved = batch.to(runtime.device)
+        moved = batch if batch.images.device == runtime.device else batch.to(runtime.device)
         for transform in update.transforms:
             moved = transform(moved)
         with _quiet(called, quiet=number < len(batches)):
             with runtime.autocast():
                 outputs = called(runtime.layout(moved.images))
             outputs, labels = outputs.float(), moved.labels
-            summed = update.loss(outputs, labels).sum()
-            share = summed * weight
+            losses = update.loss(outputs, labels)
+            mean = losses.mean() if len(batches) == runtime.world_size == 1 else losses.sum() / samples
+            share = mean if runtime.world_size == 1 else mean * balance
             (share if update.scaler is None else update.scaler.scale(share)).backward()  # type: ignore[no-untyped-call]
-        total += summed.detach()
-    return total / max(samples, 1), outputs.detach(), labels
+        means.append(mean.detach())
+    return means[0] if len(means) == 1 else torch.stack(means).sum(), outputs.detach(), labels
 
 
 def _moved(called: nn.Module, update: Update) -> Tensor | None:
