@@ -1,4 +1,4 @@
-"""How Sphinx builds these pages. The Python reference is written below python/ at each build and not kept."""
+"""How Sphinx builds these pages. measurements.md and the pages below python/ are written at each build and not kept."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+import _measurements  # noqa: E402
 import _python  # noqa: E402 - it stands beside this file
 from epochal import __version__  # noqa: E402
 
@@ -35,6 +36,7 @@ def _write_reference() -> None:
     fresh = {folder / f"{name}.md": text for name, text in _python.pages().items()}
     for old in set(folder.glob("*.md")) - set(fresh):
         old.unlink()
+    fresh[HERE / "measurements.md"] = _measurements.page()
     for file, text in fresh.items():
         if not file.is_file() or file.read_text(encoding="utf-8") != text:  # an untouched page is not built again
             file.write_text(text, encoding="utf-8")
