@@ -26,8 +26,7 @@ class Sizing:
     """Numbers for one training; the constants beside this class complete them.
 
     `width` is that of `resnet`; `seconds` of training make about `epochs` passes; `lr` is the peak rate of the weights;
-    `ema_decay` per step; `translate` is in pixels. The last is for loops that can change the image size: up to the
-    share `small_until` of the time images may be shown `small_size` pixels large.
+    `ema_decay` is per step; `translate` is in pixels.
     """
 
     width: int
@@ -37,8 +36,6 @@ class Sizing:
     lr: float
     ema_decay: float
     translate: int
-    small_size: int
-    small_until: float
 
 
 def sized_for(
@@ -70,7 +67,6 @@ def sized_for(
     shown = min(seconds * speed, MOST_EPOCHS * train_samples)
     flops = _forward_flops(channels, image_size=image_size, width=width)
     batch = _batch_size(train_samples, shown=shown, flops=flops)
-    small = image_size >= 24
     return Sizing(
         width=width,
         batch_size=batch,
@@ -79,8 +75,6 @@ def sized_for(
         lr=_LR_PER_SAMPLE * batch,
         ema_decay=_ema_decay(shown / batch),
         translate=max(1, round(image_size / 16)),
-        small_size=4 * round(image_size * 0.75 / 4) if small else image_size,
-        small_until=0.0,
     )
 
 
