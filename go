@@ -25,7 +25,7 @@ VENV = os.path.join(ROOT, ".venv")
 BIN = os.path.join(VENV, "Scripts" if os.name == "nt" else "bin")
 STAMP = os.path.join(VENV, "epochal-stamp.txt")
 OLDEST = (3, 11)
-FOR_USE, FOR_DEVELOPMENT = ["onnx", "parquet"], ["dev"]
+FOR_USE, FOR_DEVELOPMENT = ["fast", "onnx", "parquet"], ["dev"]
 
 CHECKS = [
     ("lint", ["ruff", "check", "."]),
