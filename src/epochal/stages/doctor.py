@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from epochal.ensembles import selftest as ensembles
 from epochal.stages.runtime import measure_runtime
 from epochal.stages.session import machine, versions
-from epochal.training.selftest import PROMISES, prove
+from epochal.training import selftest as engine
+from epochal.training.selftest import prove
 
 
 def examine_machine(*, say: Callable[[str], object], tests: bool = True) -> bool:
@@ -36,11 +38,12 @@ def examine_machine(*, say: Callable[[str], object], tests: bool = True) -> bool
 
 def _prove(say: Callable[[str], object]) -> bool:
     say("\nThe engine against hand-written loops, on this machine")
+    promises = (*engine.PROMISES, *ensembles.PROMISES)
     failed = 0
-    for each in prove(PROMISES):
+    for each in prove(promises):
         failed += not each.held
         verdict = "ok  " if each.held else "FAIL"
         said = each.error or f"differs by {each.difference:.1e}, {each.allowed:.0e} allowed"
         say(f"  {verdict}  {each.name}: {said} ({each.seconds:.1f} s)")
-    say("Please report what failed." if failed else f"All {len(PROMISES)} hold.")
+    say("Please report what failed." if failed else f"All {len(promises)} hold.")
     return not failed

@@ -18,7 +18,9 @@ from epochal.stages.artifact import Facts, build_network
 from epochal.stages.baseline import facts_for
 from epochal.stages.fit import Fit
 from epochal.training.environment import seed_everything
-from epochal.training.loop import Transform, Update, train
+from epochal.training.governor import ThreadGovernor
+from epochal.training.loop import AfterUpdate, Transform, Update, train
+from epochal.training.machine import usable_cores
 from epochal.training.pace import FixedSteps, TimedSteps
 from epochal.transforms.geometry import HorizontalFlip, Translate
 
@@ -31,6 +33,7 @@ _LEAST_SECONDS = 1.0
 _SPEED_BATCH = 256
 _SPEED_SHARE, _SPEED_LONGEST = 0.01, 4.0  # of the budget; seconds
 _SPEED_STEPS, _SPEED_WARMING = 12, 2
+_AVERAGE_EVERY = 5  # steps: a fifth of the cost, the same time constant
 _STEM_IMAGES = 5000  # whitening filters of more change by less than they differ between two such samples
 _LOOK_BATCH = 500
 
@@ -117,7 +120,7 @@ def make_fit(session: Session, inspected: Inspected, *, facts: Facts, seconds: f
         fit_stem_(model, loader.batch(np.sort(some)).images)
     inspected.task.prepare_(model)
     inspected.runtime.place(model)
-    average = EMA(model, decay=recipe.averaging.decay)
+    average = EMA(model, decay=recipe.averaging.decay, every=_AVERAGE_EVERY)
     optimizer = build(
         model,
         name="sgd",
@@ -132,7 +135,7 @@ def make_fit(session: Session, inspected: Inspected, *, facts: Facts, seconds: f
         optimizer=optimizer,
         schedule=_schedule(session),
         transforms=_transforms(session),
-        after_update=(average,),
+        after_update=(average, *_governors(session, inspected)),
     )
     return Fit(
         model,
@@ -143,6 +146,15 @@ def make_fit(session: Session, inspected: Inspected, *, facts: Facts, seconds: f
         loader=loader,
         validation=inspected.loader(inspected.val, batch_size=_LOOK_BATCH),
     )
+
+
+def _governors(session: Session, inspected: Inspected) -> tuple[AfterUpdate, ...]:
+    """Watch how many threads pay, unless the user fixed the number or there is one core: others come and go."""
+    cores = usable_cores()
+    fixed = "runtime.threads" in session.chosen and session.recipe.runtime.threads > 0
+    if fixed or cores == 1 or inspected.runtime.device.type != "cpu":
+        return ()
+    return (ThreadGovernor(cores, start=inspected.runtime.threads or cores),)
 
 
 def _schedule(session: Session) -> schedules.Schedule:

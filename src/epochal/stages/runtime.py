@@ -14,7 +14,7 @@ from epochal.losses.classification import cross_entropy
 from epochal.models.resnet import resnet
 from epochal.training.allocator import keep_freed_memory
 from epochal.training.choice import Choice, Trial, choose
-from epochal.training.environment import detect
+from epochal.training.environment import activate, detect
 from epochal.training.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -30,11 +30,10 @@ def settle_runtime(session: Session, model: nn.Module, *, batch: Batch) -> Runti
 
     Raises: SettingError for a device that is not there.
     """
-    keep_freed_memory()
     base = _base(session)
     earlier = session.journal.measured("runtime")
     if earlier is not None:
-        runtime = Runtime.from_description({**earlier["runtime"], "threads": base.threads})
+        runtime = Runtime.from_description(earlier["runtime"])
     else:
         choice = choose(model, batch, loss=cross_entropy, base=base, seconds=min(_SHARE * session.budget, _LONGEST))
         choice = _as_asked(session, choice, base=base)
@@ -46,10 +45,12 @@ def settle_runtime(session: Session, model: nn.Module, *, batch: Batch) -> Runti
             reason=choice.reason,
             evidence=[each.describe() for each in choice.trials],
         )
-        session.decide("runtime.threads", base.threads, reason="every core that this process may use")
+        session.decide("runtime.threads", choice.runtime.threads, reason=choice.reason)
         session.progress.line(f"  computing with {choice.reason}")
         runtime = choice.runtime
-    torch.set_num_threads(runtime.threads or 1)
+    if "runtime.threads" in session.chosen and session.recipe.runtime.threads:
+        runtime = dataclasses.replace(runtime, threads=session.recipe.runtime.threads)
+    activate(runtime)
     return runtime
 
 

@@ -23,6 +23,7 @@ from epochal.stages.watching import Watcher, show_filters
 from epochal.stats.calibration import temperature
 from epochal.stats.classification import nll
 from epochal.training.checkpoint import previous
+from epochal.training.governor import ThreadGovernor
 
 if TYPE_CHECKING:
     from epochal.stages.inspect import Inspected
@@ -52,6 +53,9 @@ def train_network(session: Session, inspected: Inspected) -> bool:
         facts = facts_for(inspected, NETWORK, flip=session.recipe.transforms.flip, **planned.options)
         fit = _trained(session, inspected, facts=facts, planned=planned, reserved=reserved)
         show_filters(session, fit.model)
+        for act in fit.update.after_update:
+            if isinstance(act, ThreadGovernor) and act.switches:
+                session.measure("train.thread_switches", act.switches, note="step and threads from there on")
         if fit.best.look is None:
             session.progress.line("  training did not succeed at any rate tried: the baseline stays")
             return True
