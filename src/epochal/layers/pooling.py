@@ -1,0 +1,166 @@
+"""Pooling of maps of any size: to vectors of one length, to a head, and to context for every place."""
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from epochal.errors import SettingError
+from epochal.layers.convolution import ConvNormAct
+from epochal.layers.normalization import NormName
+
+PoolName: TypeAlias = Literal["max", "average"]
+
+
+def pooled_to_bins(maps: Float[Tensor, "n c h w"], bins: int, *, pool: PoolName = "max") -> Float[Tensor, "n c b b"]:
+    """Pool a map of any size to `bins` x `bins` values, every pixel counted, none invented.
+
+    Bin i along an axis of s pixels covers `floor(i s / bins)` to `ceil((i + 1) s / bins)`: bins overlap where s is no
+    multiple, and repeat pixels where s is smaller. Circulated code computes one kernel, stride and padding instead,
+    which gives other sizes or fails for many s.
+
+    Where deterministic algorithms are asked of torch, maximal values are found by slices, because the adaptive kernel's
+    gradient on GPUs is not deterministic (pytorch issue 131972); a tie then shares its gradient.
+
+    Shapes: h and w 1 or more.  Raises: SettingError for no bin or a map without pixels.
+    Source: He et al. 2015, "Spatial pyramid pooling", appendix A; tips L3, S1.
+
+    >>> pooled_to_bins(torch.arange(5.).view(1, 1, 1, 5), 2)[0, 0, 0]
+    tensor([2., 4.])
+    """
+    if bins < 1 or not maps.shape[2] * maps.shape[3]:
+        raise SettingError(
+            f"A map of {maps.shape[2]} x {maps.shape[3]} pixels shall go into {bins} x {bins} bins.",
+            expected="1 or more of each.",
+            remedy="larger images, or fewer bins.",
+        )
+    if pool == "average":
+        return F.adaptive_avg_pool2d(maps, bins)
+    if torch.are_deterministic_algorithms_enabled() and maps.is_cuda:
+        return _max_by_slices(maps, bins)
+    return F.adaptive_max_pool2d(maps, bins)
+
+
+class SpatialPyramidPooling(nn.Module):
+    """Makes vectors of one length from maps of any size: each level cut into bins, the bins of all levels in a row.
+
+    On CPUs maps are brought to channels_last first, where pooling takes a fifth of the time with equal values.
+
+    Shapes: (n, c, h, w) to (n, c sum(bins^2)), level after level, each as (c, row, column).
+    Raises: SettingError for no level or a level without bins, when it is made.
+    Source: He et al. 2015; speed: `benchmarks/results/blocks-layers.md`; tips L3, S1.
+
+    >>> pool = SpatialPyramidPooling()
+    >>> [tuple(pool(torch.randn(2, 4, h, w)).shape) for h, w in ((13, 13), (1, 7), (40, 3))]
+    [(2, 200), (2, 200), (2, 200)]
+    """
+
+    def __init__(self, bins: Sequence[int] = (1, 2, 3, 6), *, pool: PoolName = "max") -> None:
+        """Keep the levels."""
+        super().__init__()
+        self.bins, self.pool = _checked(bins), pool
+
+    def features(self, channels: int) -> int:
+        """Say the length of the vectors, for the layer behind."""
+        return channels * sum(b * b for b in self.bins)
+
+    def forward(self, maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n f"]:
+        """Pool on each level."""
+        if maps.device.type == "cpu" and not maps.is_contiguous(memory_format=torch.channels_last):
+            maps = maps.contiguous(memory_format=torch.channels_last)
+        return torch.cat([pooled_to_bins(maps, b, pool=self.pool).flatten(1) for b in self.bins], 1)
+
+    def extra_repr(self) -> str:
+        """Show the levels."""
+        return f"bins={self.bins}, pool={self.pool!r}"
+
+
+class PyramidPooling(nn.Module):
+    """Gives each place the context of its surroundings, wider and wider, up to the whole map.
+
+    The map is averaged to each number of bins, squeezed to c / N channels by a 1x1 convolution, enlarged to its old
+    size, and set beside the map. With the default normalisation a single image in training is fine: where pooling
+    leaves one value per channel, running statistics are used.
+
+    Enlarging is bilinear; `align_corners` differs between implementations (the original's is true), changes results at
+    borders, and must be the same in training and use, so it is kept here.
+
+    Shapes: (n, c, h, w) to (n, c + N max(1, c // N), h, w), with N levels: twice the channels where N divides them.
+    Raises: SettingError for no level or a level without bins, when it is made.
+    Source: Zhao et al. 2017, "Pyramid scene parsing network"; tip S3.
+
+    >>> PyramidPooling(8)(torch.randn(1, 8, 7, 5)).shape
+    torch.Size([1, 16, 7, 5])
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        bins: Sequence[int] = (1, 2, 3, 6),
+        *,
+        norm: NormName = "batch",
+        align_corners: bool = False,
+    ) -> None:
+        """Make one branch for each level."""
+        super().__init__()
+        self.bins, self.align_corners = _checked(bins), align_corners
+        width = max(1, channels // len(self.bins))
+        self.channels_out = channels + len(self.bins) * width
+        self.branches = nn.ModuleList(ConvNormAct(channels, width, kernel_size=1, norm=norm) for _ in self.bins)
+
+    def forward(self, maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o h w"]:
+        """Set the context of each level beside the map."""
+        size = maps.shape[2:]
+        levels = [
+            F.interpolate(
+                branch(pooled_to_bins(maps, b, pool="average")),
+                size=size, mode="bilinear", align_corners=self.align_corners,
+            )
+            for b, branch in zip(self.bins, self.branches, strict=True)
+        ]  # fmt: skip
+        return torch.cat([maps, *levels], 1)
+
+
+class GlobalAverageHead(nn.Module):
+    """Ends a classifier for images of any size: the mean over space, then one linear layer.
+
+    It has c classes weights, where a fully connected layer on the flattened map has h w times as many and fits one size
+    of image only. A 1x1 convolution to the classes and then the mean (Network in network) computes the same, more
+    slowly.
+
+    Shapes: (n, c, ...) to (n, classes).  Source: Lin et al. 2014; He et al. 2016; tip K4.5.
+
+    >>> GlobalAverageHead(8, 3)(torch.randn(2, 8, 5, 4)).shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(self, channels: int, classes: int, *, dropout: float = 0.0) -> None:
+        """Make the linear layer, and the dropout before it."""
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(channels, classes)
+
+    def forward(self, maps: Float[Tensor, "n c *s"]) -> Float[Tensor, "n classes"]:
+        """Average over space, then give logits."""
+        logits: Tensor = self.linear(self.dropout(maps.flatten(2).mean(2) if maps.ndim > 2 else maps))
+        return logits
+
+
+def _max_by_slices(maps: Tensor, bins: int) -> Tensor:
+    """The maximum of each bin by slices: rows first, then columns."""
+    height, width = maps.shape[2:]
+    rows = torch.stack([maps[:, :, i * height // bins : -(-(i + 1) * height // bins)].amax(2) for i in range(bins)], 2)
+    return torch.stack([rows[..., j * width // bins : -(-(j + 1) * width // bins)].amax(3) for j in range(bins)], 3)
+
+
+def _checked(bins: Sequence[int]) -> tuple[int, ...]:
+    if not bins or min(bins) < 1:
+        raise SettingError(
+            f"The levels of the pyramid are {tuple(bins)}.",
+            expected="numbers of bins, 1 or more.",
+            remedy="1, 2, 3, 6.",
+        )
+    return tuple(bins)
