@@ -1,0 +1,1 @@
+"""What can go wrong while training: rules over the history of a run. Never touches torch."""
