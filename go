@@ -71,7 +71,7 @@ def refresh(extras):
         make_environment()
     say("Installing what constraints.txt names; this takes a minute or two the first time ...")
     started = time.time()
-    pip = [tool("python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [tool("python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     must([*pip, "--constraint", "constraints.txt", "--editable", ".[{}]".format(",".join(extras))])
     with open(STAMP, "w") as file:
         file.write(" ".join([wanted, *extras]) + "\n")
