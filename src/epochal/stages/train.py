@@ -52,7 +52,6 @@ def train_network(session: Session, inspected: Inspected) -> bool:
     with session.stage("train", title=f"Training: {planned.sentence}"):
         facts = facts_for(inspected, NETWORK, flip=session.recipe.transforms.flip, **planned.options)
         fit = _trained(session, inspected, facts=facts, planned=planned, reserved=reserved)
-        show_filters(session, fit.model)
         for act in fit.update.after_update:
             if isinstance(act, ThreadGovernor) and act.switches:
                 session.measure("train.thread_switches", act.switches, note="step and threads from there on")
@@ -60,6 +59,7 @@ def train_network(session: Session, inspected: Inspected) -> bool:
             session.progress.line("  training did not succeed at any rate tried: the baseline stays")
             return True
         fit.restore_best()
+        show_filters(session, fit.model)
         said = _calibrate(session, inspected, fit=fit)
         path = session.folder.baseline(NETWORK)
         save_model(path, fit.model, facts=facts)
