@@ -20,7 +20,6 @@ from torch import nn
 from epochal.errors import CheckpointError
 from epochal.training import checkpoint
 from epochal.training.checkpoint import (
-    clear_leftovers,
     load,
     load_newest,
     load_weights,
@@ -29,6 +28,7 @@ from epochal.training.checkpoint import (
     save_keeping_previous,
     save_weights,
 )
+from epochal.writing import clear_leftovers
 
 STATE = {"step": 7, "weight": torch.arange(6.0).view(2, 3), "names": ["a", "b"]}
 
@@ -160,16 +160,6 @@ def test_a_kill_while_saving_loses_nothing(tmp_path: Path) -> None:
         assert load(path)["weight"].sum() == 1 << 20
     clear_leftovers(tmp_path)
     assert [each.name for each in tmp_path.iterdir()] == ["a.pt"]
-
-
-def test_leftovers_of_living_processes_stay(tmp_path: Path) -> None:
-    """Only temporary files of processes that are gone, or of our own past, are cleared."""
-    theirs = tmp_path / f".a.pt.{os.getppid()}.part"
-    gone = tmp_path / ".a.pt.999999999.part"
-    for path in (theirs, gone):
-        path.write_bytes(b"x")
-    assert clear_leftovers(tmp_path) == [gone]
-    assert theirs.exists()
 
 
 def test_weights_travel_as_safetensors(tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int
 
 from epochal.stages.baseline import PRIOR, SMALL
-from epochal.stages.folder import write_atomically, write_json
+from epochal.stages.folder import write_json
 from epochal.stages.linear import LINEAR
 from epochal.stages.pictures import Cell, show
 from epochal.stages.scoring import logits_of
 from epochal.stages.session import versions
 from epochal.stats.classification import accuracy, most_disputed, right, softmax
 from epochal.stats.intervals import Interval, paired_difference
+from epochal.writing import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path

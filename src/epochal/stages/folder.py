@@ -7,9 +7,7 @@ runs/NAME/recipe.toml  journal.jsonl  history/  checkpoints/  model.safetensors
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from epochal.errors import RunError
 from epochal.lines import read_lines
+from epochal.writing import write_atomically
 
 REQUEST = "request"
 
@@ -130,24 +129,6 @@ class RunFolder:
             return None
         begun = [event for event in read_lines(self.journal) if event["kind"] == "session"]
         return begun[-1][REQUEST] if begun else None
-
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Replace `path` as a whole, or leave it as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # names on disk need not be valid text
-    raw = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def write_json(path: Path, content: object) -> None:

@@ -16,13 +16,13 @@ from epochal.data.scan import Scan, scan
 from epochal.data.split import Samples, Splits, assign_splits, divide
 from epochal.data.table import SampleTable
 from epochal.data.table_file import to_csv
-from epochal.errors import CheckFailed, RunError
-from epochal.findings import Finding, Severity
+from epochal.errors import RunError
 from epochal.models.resnet import resnet
-from epochal.stages.folder import write_atomically
 from epochal.stages.runtime import settle_runtime
+from epochal.stages.session import stop_on
 from epochal.tasks.classification import Classification
 from epochal.training.runtime import Runtime
+from epochal.writing import write_atomically
 
 if TYPE_CHECKING:
     from epochal.data.entries import Source
@@ -96,7 +96,7 @@ def inspect(session: Session, source: Source | Catalogue) -> Inspected:
         _measure(session, inspected, scanned=scanned)
         findings = session.judge(RULES, inspected.table)
         to_csv(inspected.table, session.folder.samples)
-        _stop_on(findings)
+        stop_on(findings)
     return inspected
 
 
@@ -243,14 +243,3 @@ def _duplicates(table: SampleTable) -> dict[str, list[list[str]]]:
             kind = "across" if len(set(table.split_codes[group].tolist())) > 1 else "within"
             found[kind].append([table.keys[row] for row in group])
     return {kind: each[:_LISTED] for kind, each in found.items()}
-
-
-def _stop_on(findings: list[Finding]) -> None:
-    """Raises: CheckFailed for the first finding that says STOP."""
-    for finding in findings:
-        if finding.severity is Severity.STOP:
-            raise CheckFailed(
-                f"{finding.rule}: {finding.where}: {finding.measured}.",
-                expected=finding.expected,
-                remedy=finding.remedy,
-            )

@@ -21,7 +21,8 @@ from epochal.data.entries import Entry, Source, Unreadable
 from epochal.data.sources import open_source
 from epochal.errors import DataError, MissingExtra, SettingError
 from epochal.stages.artifact import Deployed, Facts, load_model
-from epochal.stages.folder import existing_run, write_atomically
+from epochal.stages.folder import existing_run
+from epochal.writing import write_atomically
 
 if TYPE_CHECKING:
     from epochal.stages.progress import Progress

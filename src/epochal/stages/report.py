@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from epochal.lines import read_lines
 from epochal.report.page import render
 from epochal.report.summary import summary
-from epochal.stages.folder import RunFolder, write_atomically
+from epochal.stages.folder import RunFolder
 from epochal.stages.progress import Progress
+from epochal.writing import write_atomically
 
 
 def write_report(folder: RunFolder) -> None:

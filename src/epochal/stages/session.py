@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from epochal import __version__
-from epochal.errors import EpochalError, RunError
-from epochal.findings import Finding, Rule
+from epochal.errors import CheckFailed, EpochalError, RunError
+from epochal.findings import Finding, Rule, Severity
 from epochal.recipe.config import Settings, write
 from epochal.recipe.journal import Journal, Origin
-from epochal.stages.folder import RunFolder, write_atomically, write_json
+from epochal.stages.folder import RunFolder, write_json
 from epochal.stages.progress import Progress, Quiet
 from epochal.training.machine import cpu_name, usable_cores, usable_memory
+from epochal.writing import clear_leftovers, write_atomically
 
 
 class Session:
@@ -40,6 +41,8 @@ class Session:
         started: float | None = None,
     ) -> None:
         """Take up the run in `folder`, or begin it. Units: `started` is a reading of `time.monotonic`."""
+        for place in (folder.path, folder.checkpoint.parent):
+            clear_leftovers(place)
         self.folder = folder
         self.present_logits: np.ndarray | None = None  # of the model on disk, on the validation split
         self.at = "run"  # the stage that is at work, which every event names
@@ -163,6 +166,22 @@ class Session:
         write_json(
             self.folder.findings, [{key: event[key] for key in keys} for event in self.journal.select("finding")]
         )
+
+
+def stop_on(findings: Iterable[Finding]) -> None:
+    """Stop the run at the first finding that says so.
+
+    Raises: CheckFailed.
+
+    >>> stop_on([])
+    """
+    for finding in findings:
+        if finding.severity is Severity.STOP:
+            raise CheckFailed(
+                f"{finding.rule}: {finding.where}: {finding.measured}.",
+                expected=finding.expected,
+                remedy=finding.remedy,
+            )
 
 
 def refuse_inside(folder: Path, source: str) -> None:

@@ -16,12 +16,11 @@ from epochal.checks.initial_state import DEPENDENCE_RULES, LOSS_RULES, REPEAT_RU
 from epochal.checks.input import RULES as BATCH_RULES
 from epochal.checks.learning import FIT_RULES, INPUT_RULES
 from epochal.checks.trials import Caps, fit_batch, input_dependence
-from epochal.errors import CheckFailed
-from epochal.findings import Severity
 from epochal.optim.optimizer import build
 from epochal.stages.artifact import build_network
 from epochal.stages.baseline import SMALL, facts_for
 from epochal.stages.pictures import Cell, show, unnormalised
+from epochal.stages.session import stop_on
 from epochal.training.environment import seed_everything
 from epochal.training.loop import Update, train
 from epochal.training.pace import FixedSteps
@@ -63,13 +62,7 @@ def check_skeleton(session: Session, inspected: Inspected) -> None:
         session.write("check", not_checked=list(_NOT_CHECKED))
         rules = {finding.rule for finding in findings}
         session.progress.line(f"  {'nothing found' if not rules else 'found: ' + ', '.join(sorted(rules))}")
-        for finding in findings:
-            if finding.severity is Severity.STOP:
-                raise CheckFailed(
-                    f"{finding.rule}: {finding.where}: {finding.measured}.",
-                    expected=finding.expected,
-                    remedy=finding.remedy,
-                )
+        stop_on(findings)
 
 
 def _first_batch(session: Session, inspected: Inspected) -> Batch:

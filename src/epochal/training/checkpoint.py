@@ -20,10 +20,10 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from epochal.errors import CheckpointError
+from epochal.writing import write_atomically
 
 FORMAT = "epochal-checkpoint"
 VERSION = 1
-_TEMPORARY = ".part"
 _HEADER_LIMIT = 4096
 _ZIP = b"PK\x03\x04"  # torch.save has written archives since 1.6; its older format is a bare pickle
 
@@ -43,7 +43,7 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
     torch.save(dict(state), buffer)
     body = buffer.getbuffer()
     header = {"format": FORMAT, "version": VERSION, "bytes": len(body), "blake2b": _checksum(body)}
-    write_atomically(path, [json.dumps(header).encode() + b"\n", body])
+    _written(path, [json.dumps(header).encode() + b"\n", body])
 
 
 def load(path: Path, *, device: torch.device | str = "cpu") -> dict[str, Any]:
@@ -118,7 +118,7 @@ def save_weights(path: Path, model: nn.Module, *, metadata: Mapping[str, str]) -
     """
     # cloned, since safetensors refuses two names for one tensor
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
-    write_atomically(path, [to_safetensors(tensors, metadata=dict(metadata))])
+    _written(path, [to_safetensors(tensors, metadata=dict(metadata))])
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -133,59 +133,15 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise _unusable(path, f"is no readable safetensors file ({error})") from error
 
 
-def write_atomically(path: Path, parts: Sequence[bytes | memoryview]) -> None:
-    """Write bytes aside, flush them to the disk, and rename them over `path`; the folder is flushed too.
-
-    Raises: CheckpointError where that fails; nothing is left behind and the old file is untouched.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
+def _written(path: Path, parts: Sequence[bytes | memoryview]) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _flush_folder(path.parent)
+        write_atomically(path, parts)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise CheckpointError(
             f"{path} could not be written: {error.strerror}.",
             expected=f"a writable folder with {sum(len(part) for part in parts) >> 20} MiB free.",
             remedy="free some space or choose another output folder; what was saved before is intact.",
         ) from error
-
-
-def clear_leftovers(folder: Path) -> list[Path]:
-    """Delete temporary files that a killed process left in `folder`; gives their paths."""
-    left = [path for path in folder.glob(f".*{_TEMPORARY}") if not _alive(path)]
-    for path in left:
-        path.unlink(missing_ok=True)
-    return left
-
-
-def _alive(path: Path) -> bool:
-    """Whether the process that writes this temporary file still runs: its number is in the name."""
-    number = path.name.removesuffix(_TEMPORARY).rpartition(".")[2]
-    if not number.isdigit() or int(number) == os.getpid():
-        return False
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _checksum(body: memoryview | bytes) -> str:
