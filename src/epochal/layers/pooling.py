@@ -149,6 +149,50 @@ class GlobalAverageHead(nn.Module):
         return logits
 
 
+class PooledLinear(nn.Linear):
+    """A linear layer on flattened maps that averages each channel over space first: global pooling inside a head.
+
+    It stands where a layer on c h w features stood, with c features, and takes flattened maps of any size.
+
+    Shapes: (n, c h w), or maps (n, c, h, w), to (n, o).  Source: Lin et al. 2014; tip K4.5.
+
+    >>> PooledLinear(4, 2)(torch.randn(3, 4 * 7 * 7)).shape
+    torch.Size([3, 2])
+    """
+
+    def forward(self, input: Float[Tensor, "n *f"]) -> Float[Tensor, "n o"]:  # noqa: A002  torch's own name
+        """Average, then multiply."""
+        return super().forward(input.flatten(1).reshape(len(input), self.in_features, -1).mean(2))
+
+
+@torch.no_grad()
+def pooled_linear(layer: nn.Linear, channels: int) -> PooledLinear:
+    """Turn a linear layer on flattened maps of `channels` channels into one on their means.
+
+    Each new weight is the sum of the old ones over space, so that maps constant over space give what they gave; others
+    give an approximation, better the less a weight depends on its place.
+
+    Raises: SettingError where the features are no multiple of the channels.  Source: tip K4.5.
+
+    >>> old = nn.Linear(4 * 9, 2)
+    >>> new = pooled_linear(old, 4)
+    >>> flat = torch.randn(1, 4, 1).expand(1, 4, 9).flatten(1)
+    >>> torch.allclose(old(flat), new(flat), atol=1e-5), new.weight.numel()
+    (True, 8)
+    """
+    if channels < 1 or layer.in_features % channels:
+        raise SettingError(
+            f"{layer.in_features} features shall be maps of {channels} channels.",
+            expected="a multiple of the channels.",
+            remedy="pass the channels of the map that is flattened.",
+        )
+    new = PooledLinear(channels, layer.out_features, bias=layer.bias is not None).to(layer.weight)
+    new.weight.copy_(layer.weight.view(layer.out_features, channels, -1).sum(2))
+    new.weight.requires_grad_(layer.weight.requires_grad)
+    new.bias = layer.bias  # the very same parameter
+    return new.train(layer.training)
+
+
 def _max_by_slices(maps: Tensor, bins: int) -> Tensor:
     """The maximum of each bin by slices: rows first, then columns."""
     height, width = maps.shape[2:]
