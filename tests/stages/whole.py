@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from stages.striped import striped_folder
 
 from epochal.data.sources import open_source
+from epochal.models import sizing
 from epochal.recipe.config import settle
 from epochal.stages.folder import RunFolder
 from epochal.stages.inspect import Inspected, inspect
@@ -18,7 +20,13 @@ from epochal.stages.session import Session
 from epochal.stages.walk import Outcome, canonical, start
 
 # More time than is needed, so that a slow machine trains as well: on so few images training ends by itself.
-SETTINGS: Mapping[str, Any] = {"budget_seconds": 120.0, "network.width": 16, "baseline.budget_share": 0.004}
+SETTINGS: Mapping[str, Any] = {
+    "budget_seconds": 120.0,
+    "network.width": 16,
+    "baseline.budget_share": 0.004,
+    "runtime.threads": 1,
+}
+EPOCHS = 16  # enough for stripes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +45,8 @@ class Whole:
 def finish(top: Path) -> Whole:
     """Make the data and run the whole way on them."""
     data = striped_folder(top / "stripes")
-    return Whole(data=data, outcome=start(data, settle(options=SETTINGS), out=top / "run"))
+    with mock.patch.object(sizing, "MOST_EPOCHS", EPOCHS):
+        return Whole(data=data, outcome=start(data, settle(options=SETTINGS), out=top / "run"))
 
 
 def copied(folder: RunFolder, top: Path) -> RunFolder:
