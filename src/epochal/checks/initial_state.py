@@ -10,8 +10,8 @@ from epochal.findings import Observation, Severity, rule
 # What sampling alone does to the mean loss of a batch, in standard errors: 4 is 1 in 16,000.
 SURE = 4.0
 # Random logits cost half their variance: as a share of the expected loss, healthy networks (linear, small, ResNet; two
-# to ten classes; 8 seeds each) measure up to 0.10 above it. A head ten times too large measures 0.16 to 1.7 on ten equal
-# classes, one five times too large 0.04 to 0.57: half of those are let pass (benchmarks/healthy/start.md).
+# to ten classes; 8 seeds each) measure up to 0.10 above it. On ten equal classes a head ten times too large measures
+# 0.16 to 1.7, one five times too large 0.04 to 0.57 (benchmarks/healthy/start.md).
 TOO_HIGH = 0.12
 # Below the expected loss nothing honest measures by more than sampling; the rest is float32.
 TOO_LOW = 0.02

@@ -33,7 +33,8 @@ FLAT, SLOW = 0.02, 0.12
 # The second half's fall over the first half's, for a curve to be near a straight line: too low rates measure 0.6 to 1.
 STRAIGHT = 0.5
 # Rise of the held-out loss over its lowest that is worth a word, and the looks since then that show it is no accident.
-WORSE, LOOKS_SINCE = 0.03, 5
+# With label smoothing a sound run drifts by 4 % while its accuracy stays; 320 samples learnt by heart measure 10 %.
+WORSE, LOOKS_SINCE = 0.07, 5
 
 
 @rule("diverging-loss", code="EP401", severity=Severity.STOP, tips=["W7.1"])
