@@ -61,8 +61,8 @@ def main() -> None:
         note=(
             f"{SEEDS} seeds each, batches of 64. Excess: first loss without the luck of the labels, less the loss "
             "expected, as a share of it (without the prior: of even answers). Unknown shares: the part of the gain "
-            "from knowing the class shares that is still to be had. Error: standard error of the loss over the images, as "
-            "a share of it."
+            "from knowing the class shares that is still to be had. Error: standard error of the loss over the "
+            "images, as a share of it."
         ),
     )
 
