@@ -31,8 +31,10 @@ def examine_machine(*, say: Callable[[str], object], tests: bool = True) -> bool
             else f"{choice.samples / trial.seconds_per_step:,.0f} images/s"
         )
         layout = "channels last" if trial.runtime.channels_last else "channels first"
+        optimizer = "fused" if trial.runtime.fused else "plain"
+        how = f"{trial.runtime.precision}, {layout}, {optimizer} optimizer, {trial.runtime.threads} thread(s)"
         rounding = f"rounding {trial.rounding:.2f} of the batch's noise"
-        say(f"    {trial.runtime.precision}, {layout}: {speed}; {rounding} {trial.note}")
+        say(f"    {how}: {speed}; {rounding} {trial.note}".rstrip())
     return _prove(say) if tests else True
 
 

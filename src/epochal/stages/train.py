@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _ATTEMPTS = 3
 _LEAST_SECONDS = 0.5
 _TO_FINISH = 1.0  # for a training that was interrupted when little time was left
+_LATE = 0.95  # of the schedule: weights that are best there were still getting better
 _SLOWER = 4.0  # by how much the rate is divided after a divergence (W4.3 names 2 to 5)
 
 
@@ -52,20 +53,29 @@ def train_network(session: Session, inspected: Inspected) -> bool:
     with session.stage("train", title=f"Training: {planned.sentence}"):
         facts = facts_for(inspected, NETWORK, flip=session.recipe.transforms.flip, **planned.options)
         fit = _trained(session, inspected, facts=facts, planned=planned, reserved=reserved)
-        for act in fit.update.after_update:
-            if isinstance(act, ThreadGovernor) and act.switches:
-                session.measure("train.thread_switches", act.switches, note="step and threads from there on")
-        if fit.best.look is None:
-            session.progress.line("  training did not succeed at any rate tried: the baseline stays")
-            return True
-        fit.restore_best()
-        show_filters(session, fit.model)
-        said = _calibrate(session, inspected, fit=fit)
-        path = session.folder.baseline(NETWORK)
-        save_model(path, fit.model, facts=facts)
-        consider(session, inspected, name=NETWORK, path=path, said=said)
-        previous(session.folder.checkpoint).unlink(missing_ok=True)
+        _keep(session, inspected, fit=fit, facts=facts)
     return True
+
+
+def _keep(session: Session, inspected: Inspected, *, fit: Fit, facts: Facts) -> None:
+    """Restore the best weights, calibrate them, and make them the run's model if they are better."""
+    for act in fit.update.after_update:
+        if isinstance(act, ThreadGovernor) and act.switches:
+            session.measure("train.thread_switches", act.switches, note="step and threads from there on")
+    best = fit.best.look
+    if best is None:
+        session.progress.line("  training did not succeed at any rate tried: the baseline stays")
+        return
+    late = best.progress >= _LATE
+    note = "still improving at the end: more time may bring more (K6.3)" if late else "later weights were no better"
+    session.measure("train.best_at", round(best.progress, 3), unit="share of the schedule", note=note)
+    fit.restore_best()
+    show_filters(session, fit.model)
+    said = _calibrate(session, inspected, fit=fit)
+    path = session.folder.baseline(NETWORK)
+    save_model(path, fit.model, facts=facts)
+    consider(session, inspected, name=NETWORK, path=path, said=said)
+    previous(session.folder.checkpoint).unlink(missing_ok=True)
 
 
 def _trained(session: Session, inspected: Inspected, *, facts: Facts, planned: Planned, reserved: float) -> Fit:
