@@ -2,21 +2,18 @@
 
 import math
 from collections.abc import Callable
-from typing import Literal, TypeAlias, get_args
 
 from torch import nn
 
 from epochal.errors import SettingError
 
-ActivationName: TypeAlias = Literal["relu", "leaky_relu", "prelu", "rrelu", "sigmoid", "tanh"]
-
-ACTIVATIONS: tuple[ActivationName, ...] = get_args(ActivationName)
+ACTIVATIONS = ("relu", "leaky_relu", "prelu", "rrelu", "sigmoid", "tanh")
 
 _SLOPES = {"relu": 0.0, "leaky_relu": 0.01, "prelu": 0.25}  # torch's own beginnings
 _RRELU = (1 / 8, 1 / 3)  # Xu et al. 2015 divide by U(3, 8); torch multiplies by U(1/8, 1/3), which is not the same law
 
 
-def activation(name: ActivationName, *, slope: float | None = None, channels: int = 1) -> nn.Module:
+def activation(name: str, *, slope: float | None = None, channels: int = 1) -> nn.Module:
     """Make the activation called `name`, new each time: what learns (PReLU) must not be shared by accident.
 
     `slope` is what negative values are multiplied by, 0.01 for "leaky_relu" and at first 0.25 for "prelu", which
@@ -33,7 +30,7 @@ def activation(name: ActivationName, *, slope: float | None = None, channels: in
     ['ReLU', 'LeakyReLU', 'PReLU', 'RReLU', 'Sigmoid', 'Tanh']
     """
     steepness = _slope(name, slope)
-    makers: dict[ActivationName, Callable[[], nn.Module]] = {
+    makers: dict[str, Callable[[], nn.Module]] = {
         "relu": nn.ReLU,
         "leaky_relu": lambda: nn.LeakyReLU(steepness),
         "prelu": lambda: nn.PReLU(channels, init=steepness),
@@ -44,7 +41,7 @@ def activation(name: ActivationName, *, slope: float | None = None, channels: in
     return makers[name]()
 
 
-def gain(name: ActivationName, *, slope: float | None = None) -> float:
+def gain(name: str, *, slope: float | None = None) -> float:
     """Say what weights are multiplied by to keep the signal's strength through an activation.
 
     For rectifiers exact, where inputs are symmetric about zero: `sqrt(2 / (1 + E[a^2]))` with slope a, of which

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from epochal.errors import SettingError
-from epochal.layers.activation import ActivationName, activation
-from epochal.layers.normalization import NormName, normalization
+from epochal.layers.activation import activation
+from epochal.layers.normalization import normalization
 from epochal.layers.scaling import fans, strength
 
 
@@ -27,7 +27,7 @@ class ConvNormAct(nn.Sequential):
 
     def __init__(
         self, channels_in: int, channels_out: int, *, kernel_size: int = 3, dilation: int = 1,
-        norm: NormName | None = "batch", act: ActivationName | None = "relu",
+        norm: str | None = "batch", act: str | None = "relu",
     ) -> None:  # fmt: skip
         """Make the three, or fewer where norm or activation is None."""
         _check_kernel(kernel_size)

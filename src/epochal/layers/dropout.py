@@ -1,16 +1,12 @@
 """Dropping of channels and of whole residual branches while training; nothing happens in evaluation."""
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from epochal.errors import SettingError
-
-CoinMode: TypeAlias = Literal["row", "batch"]
-DepthStart: TypeAlias = Literal["paper", "zero"]
 
 
 def spatial_dropout(maps: Float[Tensor, "n c *s"], ratio: float, *, training: bool = True) -> Float[Tensor, "n c *s"]:
@@ -44,7 +40,7 @@ def drop_path(
     drop_prob: float,
     *,
     training: bool = True,
-    mode: CoinMode = "row",
+    mode: str = "row",
     scale_by_keep: bool = True,
 ) -> Float[Tensor, "n *s"]:
     """Drop a residual branch whole, for some samples: those kept are divided by the probability of keeping.
@@ -68,7 +64,7 @@ def add_drop_path(
     *,
     drop_prob: float,
     training: bool = True,
-    mode: CoinMode = "row",
+    mode: str = "row",
     scale_by_keep: bool = True,
 ) -> Float[Tensor, "n *s"]:
     """Give `trunk + drop_path(branch)` in one pass over memory in place of two.
@@ -82,7 +78,7 @@ def add_drop_path(
     return trunk + branch if coins is None else torch.addcmul(trunk, branch, coins)
 
 
-def linear_drop_probs(depth: int, last: float, *, start: DepthStart = "paper") -> tuple[float, ...]:
+def linear_drop_probs(depth: int, last: float, *, start: str = "paper") -> tuple[float, ...]:
     """Plan the drop probability of each of `depth` blocks: rising in a straight line to `last`.
 
     "paper": block l of L drops with `l / L last`, so the first already drops a little. "zero": `(l - 1) / (L - 1)
@@ -94,8 +90,12 @@ def linear_drop_probs(depth: int, last: float, *, start: DepthStart = "paper") -
     ((0.05, 0.1, 0.15, 0.2), (0.0, 0.1, 0.2))
     """
     _check_ratio(last, of="The last block")
-    if depth < 1:
-        raise SettingError(f"A network of {depth} blocks.", expected="1 or more.", remedy="count its residual blocks.")
+    if depth < 1 or start not in {"paper", "zero"}:
+        raise SettingError(
+            f"A network of {depth} blocks, whose line starts at {start!r}.",
+            expected="1 block or more; 'paper' or 'zero'.",
+            remedy="count its residual blocks, and start as the paper does.",
+        )
     if start == "paper":
         return tuple(block / depth * last for block in range(1, depth + 1))
     return tuple(block / max(1, depth - 1) * last for block in range(depth))
@@ -134,10 +134,11 @@ class DropPath(nn.Module):
     tensor(4.)
     """
 
-    def __init__(self, drop_prob: float = 0.0, *, mode: CoinMode = "row", scale_by_keep: bool = True) -> None:
+    def __init__(self, drop_prob: float = 0.0, *, mode: str = "row", scale_by_keep: bool = True) -> None:
         """Refuse what is no probability, keep the rest."""
         super().__init__()
         _check_ratio(drop_prob, of="DropPath")
+        _check_mode(mode)
         self.drop_prob, self.mode, self.scale_by_keep = drop_prob, mode, scale_by_keep
 
     def forward(self, branch: Float[Tensor, "n *s"]) -> Float[Tensor, "n *s"]:
@@ -166,11 +167,12 @@ class DropPathResidual(nn.Module):
     """
 
     def __init__(
-        self, branch: Callable[[Tensor], Tensor], *, drop_prob: float, mode: CoinMode = "row", skip: bool = False
+        self, branch: Callable[[Tensor], Tensor], *, drop_prob: float, mode: str = "row", skip: bool = False
     ) -> None:
         """Refuse what is no probability, keep the rest."""
         super().__init__()
         _check_ratio(drop_prob, of="DropPathResidual")
+        _check_mode(mode)
         self.branch, self.drop_prob, self.mode, self.skip = branch, drop_prob, mode, skip
 
     def forward(self, trunk: Float[Tensor, "n *s"]) -> Float[Tensor, "n *s"]:
@@ -185,7 +187,9 @@ class DropPathResidual(nn.Module):
         if not len(kept):
             return trunk.clone(memory_format=torch.preserve_format)
         chosen = trunk if len(kept) == len(trunk) else trunk.index_select(0, kept)
-        return trunk.index_add(0, kept, self.branch(chosen), alpha=1 / (1 - self.drop_prob))
+        # index_add forgets the memory format of what it copies, its in-place form does not
+        summed = trunk.clone(memory_format=torch.preserve_format)
+        return summed.index_add_(0, kept, self.branch(chosen), alpha=1 / (1 - self.drop_prob))
 
     def extra_repr(self) -> str:
         """Show the probability and whether work is saved."""
@@ -238,15 +242,21 @@ def _drops(layer: nn.Module) -> bool:
 
 
 def _coins(
-    branch: Float[Tensor, "n *s"], drop_prob: float, *, training: bool, mode: CoinMode, scale_by_keep: bool
+    branch: Float[Tensor, "n *s"], drop_prob: float, *, training: bool, mode: str, scale_by_keep: bool
 ) -> Tensor | None:
     """One factor for each sample, or for all: 0, or what the kept are multiplied by; none where nothing drops."""
     _check_ratio(drop_prob, of="DropPath")
+    _check_mode(mode)
     if not training or drop_prob == 0:
         return None
     rows = len(branch) if mode == "row" else 1
     coins = branch.new_empty(rows, *[1] * (branch.ndim - 1)).bernoulli_(1 - drop_prob)
     return coins.div_(1 - drop_prob) if scale_by_keep else coins
+
+
+def _check_mode(mode: str) -> None:
+    if mode not in {"row", "batch"}:
+        raise SettingError(f"Coins are thrown by {mode!r}.", expected="'row' or 'batch'.", remedy="row.")
 
 
 def _check_ratio(ratio: float, *, of: str) -> None:

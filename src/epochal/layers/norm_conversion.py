@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from epochal.errors import SettingError
-from epochal.layers.normalization import NORMS, BatchNorm2d, GroupNorm, LayerNormPerPixel, NormName, groups_for
+from epochal.layers.normalization import NORMS, BatchNorm2d, GroupNorm, LayerNormPerPixel, groups_for
 
 _CHANNELWISE = (
     nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, nn.GroupNorm, nn.InstanceNorm1d,
@@ -37,7 +37,7 @@ class NormConversion:
 
 
 def convert_normalization(
-    model: nn.Module, name: NormName, *, groups: int | None = None, example: Float[Tensor, "n ..."] | None = None
+    model: nn.Module, name: str, *, groups: int | None = None, example: Float[Tensor, "n ..."] | None = None
 ) -> NormConversion:
     """Replace each normalisation of `model` by the one called `name`, in place, and tell what became of each.
 
@@ -104,7 +104,7 @@ def _is_norm(layer: nn.Module) -> bool:
     return foreign or isinstance(layer, (*_CHANNELWISE, nn.LayerNorm))
 
 
-def _converted(layer: nn.Module, name: NormName, *, groups: int | None, shape: torch.Size | None) -> nn.Module | str:
+def _converted(layer: nn.Module, name: str, *, groups: int | None, shape: torch.Size | None) -> nn.Module | str:
     """The new layer, the old one where nothing is to be done, or why it cannot be."""
     unfit = next(_unfit(layer, shape), None)
     if unfit is not None:
@@ -137,7 +137,7 @@ def _unfit(layer: nn.Module, shape: torch.Size | None) -> Iterator[str]:
 
 
 def _objections(
-    layer: nn.Module, name: NormName, *, channels: int, count: int | None, shape: torch.Size | None
+    layer: nn.Module, name: str, *, channels: int, count: int | None, shape: torch.Size | None
 ) -> Iterator[str]:
     """Say why this new kind cannot stand where the layer stands."""
     if count is not None and channels % count:
@@ -155,7 +155,7 @@ def _hooks(layer: nn.Module) -> bool:
     return any(len(getattr(layer, kind)) for kind in kinds)
 
 
-def _filled(layer: nn.Module, name: NormName, *, channels: int, count: int | None) -> nn.Module:
+def _filled(layer: nn.Module, name: str, *, channels: int, count: int | None) -> nn.Module:
     """The new layer with the old one's parameters."""
     eps = float(layer.eps)  # type: ignore[arg-type]  # every normalisation has one
     affine = getattr(layer, "weight", None) is not None

@@ -10,8 +10,6 @@
 Two things are called layer normalisation of maps: the first is the paper's, the second is ConvNeXt's ("LayerNorm2d").
 """
 
-from typing import Literal, TypeAlias, get_args
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -19,16 +17,14 @@ from torch import Tensor, nn
 
 from epochal.errors import SettingError
 
-NormName: TypeAlias = Literal["batch", "group", "instance", "layer", "layer_per_pixel"]
-
-NORMS: tuple[NormName, ...] = get_args(NormName)
+NORMS = ("batch", "group", "instance", "layer", "layer_per_pixel")
 
 # Error of ResNet-50 on ImageNet at 32, 16, 8, 4, 2 images per worker: BatchNorm 23.6, 23.7, 24.8, 27.3, 34.7 %,
 # GroupNorm 24.1 % throughout (Wu and He 2018, figure 1), so they cross between 8 and 16.
 _LEAST_FOR_BATCH_NORM = 10
 
 
-def norm_for_batch(batch_size: int) -> NormName:
+def norm_for_batch(batch_size: int) -> str:
     """Choose the normalisation for batches of this size on one device: 10 or more "batch", 1 "instance", else "group".
 
     Statistics over few images are noise; over one image batch normalisation is instance normalisation in training
@@ -63,7 +59,7 @@ def groups_for(channels: int, *, most: int = 32) -> int:
 
 
 def normalization(
-    name: NormName, channels: int, *, groups: int | None = None, eps: float = 1e-5, affine: bool = True
+    name: str, channels: int, *, groups: int | None = None, eps: float = 1e-5, affine: bool = True
 ) -> nn.Module:
     """Make the normalisation called `name` for maps of `channels` channels; for "group", `groups_for` unless given.
 

@@ -1,7 +1,6 @@
 """Pooling of maps of any size: to vectors of one length, to a head, and to context for every place."""
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -10,12 +9,9 @@ from torch import Tensor, nn
 
 from epochal.errors import SettingError
 from epochal.layers.convolution import ConvNormAct
-from epochal.layers.normalization import NormName
-
-PoolName: TypeAlias = Literal["max", "average"]
 
 
-def pooled_to_bins(maps: Float[Tensor, "n c h w"], bins: int, *, pool: PoolName = "max") -> Float[Tensor, "n c b b"]:
+def pooled_to_bins(maps: Float[Tensor, "n c h w"], bins: int, *, pool: str = "max") -> Float[Tensor, "n c b b"]:
     """Pool a map of any size to `bins` x `bins` values, every pixel counted, none invented.
 
     Bin i along an axis of s pixels covers `floor(i s / bins)` to `ceil((i + 1) s / bins)`: bins overlap where s is no
@@ -37,6 +33,7 @@ def pooled_to_bins(maps: Float[Tensor, "n c h w"], bins: int, *, pool: PoolName 
             expected="1 or more of each.",
             remedy="larger images, or fewer bins.",
         )
+    _check_pool(pool)
     if pool == "average":
         return F.adaptive_avg_pool2d(maps, bins)
     if torch.are_deterministic_algorithms_enabled() and maps.is_cuda:
@@ -58,9 +55,10 @@ class SpatialPyramidPooling(nn.Module):
     [(2, 200), (2, 200), (2, 200)]
     """
 
-    def __init__(self, bins: Sequence[int] = (1, 2, 3, 6), *, pool: PoolName = "max") -> None:
+    def __init__(self, bins: Sequence[int] = (1, 2, 3, 6), *, pool: str = "max") -> None:
         """Keep the levels."""
         super().__init__()
+        _check_pool(pool)
         self.bins, self.pool = _checked(bins), pool
 
     def features(self, channels: int) -> int:
@@ -101,7 +99,7 @@ class PyramidPooling(nn.Module):
         channels: int,
         bins: Sequence[int] = (1, 2, 3, 6),
         *,
-        norm: NormName = "batch",
+        norm: str = "batch",
         align_corners: bool = False,
     ) -> None:
         """Make one branch for each level."""
@@ -198,6 +196,11 @@ def _max_by_slices(maps: Tensor, bins: int) -> Tensor:
     height, width = maps.shape[2:]
     rows = torch.stack([maps[:, :, i * height // bins : -(-(i + 1) * height // bins)].amax(2) for i in range(bins)], 2)
     return torch.stack([rows[..., j * width // bins : -(-(j + 1) * width // bins)].amax(3) for j in range(bins)], 3)
+
+
+def _check_pool(pool: str) -> None:
+    if pool not in {"max", "average"}:
+        raise SettingError(f"The pooling is {pool!r}.", expected="'max' or 'average'.", remedy="max.")
 
 
 def _checked(bins: Sequence[int]) -> tuple[int, ...]:

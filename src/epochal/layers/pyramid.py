@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from epochal.errors import SettingError
 from epochal.layers.convolution import ConvNormAct
-from epochal.layers.normalization import NormName
 
 
 class AtrousPyramid(nn.Module):
@@ -32,7 +31,7 @@ class AtrousPyramid(nn.Module):
     """
 
     def __init__(
-        self, channels: int, width: int = 256, *, rates: Sequence[int] = (6, 12, 18), norm: NormName = "batch",
+        self, channels: int, width: int = 256, *, rates: Sequence[int] = (6, 12, 18), norm: str = "batch",
         dropout: float = 0.0,
     ) -> None:  # fmt: skip
         """Make the branches."""

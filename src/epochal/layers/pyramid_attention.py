@@ -5,7 +5,6 @@ the pyramid is and what the gate's non-linearity is; both are settings here, wit
 """
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -14,9 +13,6 @@ from torch import Tensor, nn
 
 from epochal.errors import SettingError
 from epochal.layers.convolution import ConvNormAct
-from epochal.layers.normalization import NormName
-
-GateName: TypeAlias = Literal["relu", "sigmoid"]
 
 
 class FeaturePyramidAttention(nn.Module):
@@ -35,9 +31,7 @@ class FeaturePyramidAttention(nn.Module):
     torch.Size([1, 4, 3, 5])
     """
 
-    def __init__(
-        self, channels: int, width: int, *, pyramid_width: int | None = None, norm: NormName = "batch"
-    ) -> None:
+    def __init__(self, channels: int, width: int, *, pyramid_width: int | None = None, norm: str = "batch") -> None:
         """Make the main branch, the pyramid and the branch of the whole map."""
         super().__init__()
         narrow = width if pyramid_width is None else pyramid_width
@@ -84,7 +78,7 @@ class GlobalAttentionUpsample(nn.Module):
     torch.Size([1, 4, 7, 7])
     """
 
-    def __init__(self, channels: int, width: int, *, gate: GateName = "relu", norm: NormName = "batch") -> None:
+    def __init__(self, channels: int, width: int, *, gate: str = "relu", norm: str = "batch") -> None:
         """Make the convolutions of both maps."""
         super().__init__()
         self.fine = ConvNormAct(channels, width, norm=norm, act=None)
@@ -111,8 +105,8 @@ class PyramidAttention(nn.Module):
     """
 
     def __init__(
-        self, channels: Sequence[int], width: int = 64, *, pyramid_width: int | None = None, gate: GateName = "relu",
-        norm: NormName = "batch",
+        self, channels: Sequence[int], width: int = 64, *, pyramid_width: int | None = None, gate: str = "relu",
+        norm: str = "batch",
     ) -> None:  # fmt: skip
         """Make one part for each map."""
         super().__init__()

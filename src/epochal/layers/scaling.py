@@ -8,20 +8,18 @@ counted from the layer.
 import math
 import warnings
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from epochal.errors import SettingError
-from epochal.layers.activation import ActivationName, gain
+from epochal.layers.activation import gain
 
 Weighted: TypeAlias = (
     nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 )
-InitializationName: TypeAlias = Literal["zeros", "gaussian", "calibrated", "xavier", "he"]
-FanMode: TypeAlias = Literal["fan_in", "fan_out"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +59,12 @@ def fans(layer: Weighted, *, strided: bool = False) -> Fans:
 
 
 def strength(
-    name: InitializationName,
+    name: str,
     counted: Fans,
     *,
-    activation: ActivationName = "relu",
+    activation: str = "relu",
     std: float = 0.01,
-    mode: FanMode = "fan_in",
+    mode: str = "fan_in",
 ) -> float:
     """Say the standard deviation that weights begin with, by the name of the rule.
 
@@ -82,8 +80,12 @@ def strength(
     >>> strength("he", Fans(fan_in=8, fan_out=2)), strength("xavier", Fans(fan_in=6, fan_out=2))
     (0.5, 0.5)
     """
-    if not std > 0 or not math.isfinite(std):
-        raise SettingError(f"Weights shall begin with a spread of {std}.", expected="above 0, finite.", remedy="0.01.")
+    if not std > 0 or not math.isfinite(std) or mode not in {"fan_in", "fan_out"}:
+        raise SettingError(
+            f"Weights shall begin with a spread of {std}, or by {mode}.",
+            expected="a spread above 0, finite; fan_in or fan_out.",
+            remedy="0.01 and fan_in.",
+        )
     if name == "zeros":
         return 0.0
     if name == "gaussian":
@@ -102,11 +104,11 @@ def strength(
 @torch.no_grad()
 def initialize_(  # the sixth is torch's usual one
     model: nn.Module,
-    name: InitializationName,
+    name: str,
     *,
-    activation: ActivationName = "relu",
+    activation: str = "relu",
     std: float = 0.01,
-    mode: FanMode = "fan_in",
+    mode: str = "fan_in",
     generator: torch.Generator | None = None,
 ) -> tuple[str, ...]:
     """Fill the weights of all linear layers and convolutions by a rule, their biases with zero; name those filled.

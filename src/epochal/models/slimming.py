@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from epochal.layers.convolution import separated, why_not_separable
 from epochal.layers.norm_conversion import convert_normalization
-from epochal.layers.normalization import NormName
 from epochal.layers.pooling import pooled_linear
 from epochal.models.rewrite import Rewrite
 
@@ -143,7 +142,7 @@ def _judged(layer: nn.Linear, *, entered: torch.Size, last: list[torch.Size], se
 
 
 def change_norms(
-    model: nn.Module, name: NormName, *, groups: int | None = None, images: Float[Tensor, "n c h w"] | None = None
+    model: nn.Module, name: str, *, groups: int | None = None, images: Float[Tensor, "n c h w"] | None = None
 ) -> Rewrite:
     """Convert all normalisations of a copy; `epochal.layers.norm_conversion` does the work and knows the details.
 
