@@ -182,9 +182,9 @@ def _signal(data: Data, make: Callable[[], nn.Module], *, program: str = "health
     return _row(
         [trial.steps for trial in seen],
         [trial.seconds for trial in seen],
-        [trial.ended for trial in seen],
-        spread,
-        found,
+        ended=[trial.ended for trial in seen],
+        told=spread,
+        found=found,
     )
 
 

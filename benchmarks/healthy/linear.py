@@ -17,7 +17,7 @@ def main() -> None:
     torch.set_num_threads(1)
     train, test = cifar(50_000), cifar(5000, split="test")
     rows = []
-    for n in (500, 2000, 10_000, 50_000):
+    for n in (100, 500, 2000, 10_000, 50_000):
         for features in (108, 192, 300, 432, 768):
             figures = _measure(train, test, n=n, features=features, strength=None)
             rows.append([n, features, "chosen", *figures])

@@ -17,10 +17,10 @@ def test_rule_holds(subject: Rule[Any]) -> None:
 
 
 def test_chance_is_rarely_taken_for_signal() -> None:
-    """Of 20,000 sets of 256 losses without a gain, about as many as promised look like one."""
+    """Of 4,000 sets of 256 losses without a gain, no more than promised look like one, luck allowed for."""
     source = np.random.default_rng(0)
-    alarms = sum(has_signal(source.normal(0, 1, 256)) for _ in range(20_000))
-    assert alarms <= 20_000 * CHANCE * 5
+    alarms = sum(has_signal(source.normal(0, 1, 256)) for _ in range(4000))
+    assert alarms <= 10 * 4000 * CHANCE
 
 
 def test_a_tenth_of_a_spread_is_seen_on_two_thousand() -> None:

@@ -14,13 +14,13 @@ from epochal.stats.intervals import mcnemar, wilson
 
 # Largest class over smallest: the default of SageMaker Debugger's ClassImbalance rule.
 IMBALANCE = 10.0
-# Below this many training samples a class is mostly guessed: on digits and CIFAR-10 a linear model finds fewer than
-# half of what it finds with all samples (benchmarks/healthy/data.md).
+# Below this many training samples a class is mostly guessed: on CIFAR-10 a linear model gains a third as much over
+# guessing from 10 images of each class as from 5,000 (benchmarks/healthy/linear.md).
 FEW = 10
 # Half-width of the 95 % interval at 90 % accuracy beyond which a score says little: 138 samples give 0.05.
 COARSE = 0.05
-# Shift of mean brightness between splits, in spreads of the single images. CIFAR-10 and digits measure at most 0.06
-# with 500 samples or more; darkening every test image by a tenth gives 0.39 (benchmarks/healthy/data.md).
+# Shift of mean brightness between splits, in spreads of the single images. Random splits of 500 images of CIFAR-10 or
+# digits measure at most 0.16; darkening every image by a tenth gives 0.40 and 0.95 (benchmarks/healthy/data.md).
 SHIFT = 0.2
 # And that shift in standard errors, so that small splits do not alarm by chance: 8 tests at 4.5 are 1 in 20,000.
 SURE = 4.5
