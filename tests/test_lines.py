@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from epochal.errors import RunError
 from epochal.lines import LineWriter, append_durably, cut_torn_tail, read_lines
 
-rows = st.lists(st.dictionaries(st.text(max_size=4), st.integers() | st.text(max_size=9), max_size=3), min_size=1, max_size=4)
+rows = st.lists(
+    st.dictionaries(st.text(max_size=4), st.integers() | st.text(max_size=9), max_size=3), min_size=1, max_size=4
+)
 
 
 @given(rows=rows, data=st.data())
@@ -48,4 +50,8 @@ def test_nan_is_written_as_a_word(tmp_path: Path) -> None:
     writer.write({"loss": float("nan"), "list": [float("inf"), 1.5], "deep": {"x": float("-inf")}})
     writer.flush()
     writer.close()
-    assert json.loads(path.read_text(), parse_constant=pytest.fail) == {"loss": "nan", "list": ["inf", 1.5], "deep": {"x": "-inf"}}
+    assert json.loads(path.read_text(), parse_constant=pytest.fail) == {
+        "loss": "nan",
+        "list": ["inf", 1.5],
+        "deep": {"x": "-inf"},
+    }

@@ -22,7 +22,9 @@ from epochal.recipe.recipe import Recipe
         },
     )
 )
-def test_a_written_recipe_reads_back_the_same(changes: dict[str, object], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_written_recipe_reads_back_the_same(
+    changes: dict[str, object], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Every value survives the file, and all keys of a file count as chosen by the user."""
     recipe = Recipe().replace(changes)
     path = tmp_path_factory.mktemp("recipe") / "recipe.toml"
@@ -35,7 +37,7 @@ def test_a_written_recipe_reads_back_the_same(changes: dict[str, object], tmp_pa
 def test_each_line_says_where_its_value_comes_from() -> None:
     """A reason stands behind its value; without one the value is a default and says what it is."""
     text = write(Recipe(), {"network.width": "measured: room for 11 epochs"})
-    assert "width = 32 # measured: room for 11 epochs" in text
+    assert "width = 64 # measured: room for 11 epochs" in text
     assert "seed = 0 # default: all randomness follows from it (K2.1)" in text
 
 
@@ -43,7 +45,9 @@ def test_later_sources_win(tmp_path: Path) -> None:
     """File, then --set, then options of the command line."""
     path = tmp_path / "r.toml"
     path.write_text("seed = 1\n[network]\nwidth = 16\n[schedule]\nwarmup = 0.1\n")
-    settings = settle(file=path, overrides=["network.width=24", "schedule.name = cosine"], options={"seed": 3, "task": None})
+    settings = settle(
+        file=path, overrides=["network.width=24", "schedule.name = cosine"], options={"seed": 3, "task": None}
+    )
     assert settings.recipe.seed == 3
     assert settings.recipe.network.width == 24
     assert settings.recipe.schedule.name == "cosine"

@@ -10,7 +10,16 @@ from epochal.recipe.duration import format_duration, parse_duration
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90", 90), ("90s", 90), ("1.5m", 90), ("10m", 600), ("1h30m", 5400), ("2 h", 7200), ("1D", 86400), (" 0.5s ", 0.5)],
+    [
+        ("90", 90),
+        ("90s", 90),
+        ("1.5m", 90),
+        ("10m", 600),
+        ("1h30m", 5400),
+        ("2 h", 7200),
+        ("1D", 86400),
+        (" 0.5s ", 0.5),
+    ],
 )
 def test_spans_are_understood(text: str, seconds: float) -> None:
     """Numbers alone are seconds; units may follow one another."""
