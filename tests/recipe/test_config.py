@@ -84,5 +84,5 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_an_override_needs_an_equals_sign() -> None:
     """The message shows how an override is written."""
-    with pytest.raises(SettingError, match="--set network.width=64"):
+    with pytest.raises(SettingError, match=r"--set network.width=64"):
         settle(overrides=["network.width"])

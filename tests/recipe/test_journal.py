@@ -12,6 +12,7 @@ class Clock:
         self.now = 100.0
 
     def __call__(self) -> float:
+        """Read the clock."""
         return self.now
 
 
