@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from stages.striped import striped_folder
-from stages.whole import Whole, copied, inspected_on
 
 from epochal.stages.folder import RunFolder
 from epochal.stages.inspect import Inspected
 from epochal.stages.session import Session
+from stages.striped import striped_folder
+from stages.whole import Whole, copied, inspected_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from pictures import encoded, folder_of
 from PIL import Image
+
+from pictures import encoded, folder_of
 
 CLASSES = ("lengthwise", "längs")  # one of them in letters that not every system is used to
 SPLITS = ("train", "val", "test")

@@ -65,7 +65,7 @@ def _candidate(inspected: Inspected, path: Path, *, bias: float) -> Path:
     with torch.no_grad():
         for values in find(model).parameters():
             values.zero_()
-        find(model).bias.copy_(torch.tensor([bias, 0.0]))
+        model.get_parameter("head.bias").copy_(torch.tensor([bias, 0.0]))
     save_model(path, model, facts=facts)
     return path
 

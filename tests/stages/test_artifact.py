@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from stages.trap import Trap
 from torch import nn
 
 from epochal.errors import CheckpointError
 from epochal.stages.artifact import Deployed, Facts, build_network, is_sound, load_model, save_model
+from stages.trap import Trap
 
 FACTS = Facts(
     task="classification",
@@ -85,7 +85,17 @@ def _missing_facts(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [_cut, _flipped_header, _empty, _foreign, _other_weights, _unknown_network, _broken_facts, _missing_facts, Path.unlink],
+    [
+        _cut,
+        _flipped_header,
+        _empty,
+        _foreign,
+        _other_weights,
+        _unknown_network,
+        _broken_facts,
+        _missing_facts,
+        Path.unlink,
+    ],
 )
 def test_a_damaged_or_foreign_file_is_refused(tmp_path: Path, damage: object) -> None:
     """Whatever is wrong with it, the error says that this file cannot be used."""

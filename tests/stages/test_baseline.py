@@ -4,8 +4,9 @@ import pytest
 
 from epochal.models.head import find
 from epochal.stages.artifact import build_network, is_sound, load_model
-from epochal.stages.baseline import LINEAR, SMALL, facts_for, fit_baselines
+from epochal.stages.baseline import SMALL, facts_for, fit_baselines
 from epochal.stages.inspect import Inspected
+from epochal.stages.linear import LINEAR
 from epochal.stages.session import Session
 
 
@@ -59,7 +60,9 @@ def test_the_small_network_begins_at_the_class_shares(begun: tuple[Session, Insp
     _, inspected = begun
     model = build_network(facts_for(inspected, SMALL))
     inspected.task.prepare_(model)
-    assert find(model).bias.softmax(0).tolist() == pytest.approx(inspected.task.prior.tolist())
+    bias = find(model).bias
+    assert bias is not None
+    assert bias.softmax(0).tolist() == pytest.approx(inspected.task.prior.tolist())
 
 
 def test_facts_tell_all_that_prediction_needs(begun: tuple[Session, Inspected]) -> None:

@@ -16,8 +16,8 @@ from epochal.losses.classification import cross_entropy
 from epochal.optim import schedule
 from epochal.optim.optimizer import build
 from epochal.stages.fit import Best, Fit, Look, StepLosses
-from epochal.training.environment import seed_everything
 from epochal.training.checkpoint import previous
+from epochal.training.environment import seed_everything
 from epochal.training.loop import Update
 from epochal.training.pace import FixedSteps, TimedSteps
 from epochal.training.runtime import Runtime

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from stages.striped import striped_folder
-from stages.whole import session_on
 
 from epochal.data.sources import open_source
 from epochal.stages import foothold as foothold_module
 from epochal.stages.artifact import load_model
 from epochal.stages.folder import RunFolder
 from epochal.stages.foothold import foothold
+from stages.striped import striped_folder
+from stages.whole import session_on
 
 
 @pytest.fixture

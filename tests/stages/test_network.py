@@ -84,9 +84,7 @@ def test_every_schedule_of_the_recipe_rises_then_falls_to_its_end(begun: tuple[S
     session.recipe = session.recipe.replace(
         {"schedule.name": name, "schedule.warmup": 0.25, "schedule.start": 0.1, "schedule.final": 0.05}
     )
-    schedule = make_fit(
-        session, inspected, facts=facts_for(inspected, NETWORK, width=8), seconds=1.0
-    ).update.schedule
+    schedule = make_fit(session, inspected, facts=facts_for(inspected, NETWORK, width=8), seconds=1.0).update.schedule
     assert schedule(0.0) == pytest.approx(0.1)
     assert schedule(0.25) == pytest.approx(1.0)
     assert schedule(1.0) == pytest.approx(1.0 if name == "constant" else 0.05)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from stages.whole import session_on
 
 from epochal.stages.folder import RunFolder
 from epochal.stages.pictures import Cell, sheet, show, stretched, unnormalised
+from stages.whole import session_on
 
 
 def _noise(*shape: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Predictions for files: what the model says of each, whatever kind of picture it is, and what is wrong with the rest."""
+"""Predictions for files: what the model says of each, whatever kind it is, and what is wrong with the rest."""
 
 import csv
 import json
@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import encoded, folder_of, zip_of
 from PIL import Image
-from stages.trap import Trap
-from stages.striped import CLASSES, stripes, striped_files
-from stages.whole import Whole
 
 from epochal.errors import CheckpointError, DataError, RunError, SettingError
 from epochal.stages.folder import RunFolder
 from epochal.stages.predict import Prediction, predict_files, write_predictions
+from pictures import encoded, folder_of, zip_of
+from stages.striped import CLASSES, striped_files, stripes
+from stages.trap import Trap
+from stages.whole import Whole
 
 ROWS = [
     Prediction(file="a.png", predicted="längs", probability=0.75),

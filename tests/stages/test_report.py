@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from stages.whole import Whole
-
 from epochal.lines import read_lines
 from epochal.stages.folder import RunFolder
 from epochal.stages.report import tell_verdict, write_report
+from stages.whole import Whole
 
 
 class Said:

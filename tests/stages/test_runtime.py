@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from stages.conftest import Prepared
-from stages.whole import copied, inspected_on
 
 from epochal.errors import SettingError
 from epochal.stages.inspect import Inspected
 from epochal.stages.runtime import measure_runtime
 from epochal.stages.session import Session
+from stages.conftest import Prepared
+from stages.whole import copied, inspected_on
 
 
 def test_the_choice_is_measured_written_down_and_kept(begun: tuple[Session, Inspected]) -> None:

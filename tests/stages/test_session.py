@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stages.whole import session_on
 
 from epochal.errors import CheckFailed, RunError
 from epochal.findings import Observation, Severity, rule
 from epochal.recipe.journal import Journal
 from epochal.stages.folder import RunFolder
-from epochal.stages.session import Session, command, machine, refuse_inside, versions
+from epochal.stages.session import Session, command, machine, refuse_inside, stop_on, versions
+from stages.whole import session_on
 
 
 @pytest.fixture
@@ -109,6 +109,15 @@ def test_a_rule_that_passes_is_written_as_well_as_one_that_fires(session: Sessio
     (saved,) = json.loads(session.folder.findings.read_text())
     assert saved == {**finding.to_json()}
     assert saved.keys() >= {"rule", "code", "severity", "where", "measured", "expected", "remedy"}
+
+
+def test_a_finding_that_says_stop_stops() -> None:
+    """The gravest findings end the run with their own words and exit code 3; lesser ones do not."""
+    stops = rule("stops-all", code="EP997", severity=Severity.STOP)(odd_number.look)
+    stop_on(odd_number(3))
+    with pytest.raises(CheckFailed, match="stops-all: here: 3") as caught:
+        stop_on([*odd_number(3), *stops(3)])
+    assert (caught.value.exit_code, caught.value.remedy) == (3, "add one")
 
 
 @pytest.mark.parametrize("inside", ["", "runs/mine", "class/../deep"])

@@ -3,18 +3,18 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
 
 import numpy as np
 import pytest
 import torch
-from stages.counted import Counted
 
 from epochal.models.head import find
 from epochal.recipe.journal import Journal
 from epochal.stages import network, watching
 from epochal.stages import train as train_module
 from epochal.stages.artifact import load_model
-from epochal.stages.baseline import fit_baselines
+from epochal.stages.baseline import facts_for, fit_baselines
 from epochal.stages.fit import Fit
 from epochal.stages.inspect import Inspected
 from epochal.stages.network import make_fit
@@ -22,6 +22,7 @@ from epochal.stages.session import Session
 from epochal.stages.train import train_network
 from epochal.training.checkpoint import previous
 from epochal.training.loop import Step
+from stages.counted import Counted
 
 
 class Stopped(Exception):
@@ -50,7 +51,7 @@ def _stopped_after(saves: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
         if len(done) == saves:
             raise Stopped
 
-    with monkeypatch.context() as patched, pytest.raises(Stopped):
+    with monkeypatch.context() as patched, pytest.raises(Stopped):  # noqa: PT012 - the body is what stops
         patched.setattr(Fit, "save", save)
         yield
 
@@ -87,9 +88,7 @@ def test_without_time_it_is_skipped_and_says_so(ready: tuple[Session, Inspected]
     assert session.folder.model.read_bytes() == before
 
 
-def test_an_interrupted_training_goes_on(
-    ready: tuple[Session, Inspected], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_training_goes_on(ready: tuple[Session, Inspected], monkeypatch: pytest.MonkeyPatch) -> None:
     """It resumes at the saved step, and the steps before it are not counted again."""
     session, inspected = ready
     with _stopped_after(3, monkeypatch):
@@ -182,7 +181,7 @@ def test_hopeless_divergence_leaves_the_baseline(
                 value.fill_(float("nan")) if value.is_floating_point() else None
         yield from Fit_steps(self)
 
-    Fit_steps = Fit.steps  # noqa: N806 - the method itself, to be called on any fit
+    Fit_steps = Fit.steps
     monkeypatch.setattr(Fit, "steps", broken)
     assert train_network(session, inspected)
     assert session.folder.model.read_bytes() == before
@@ -200,7 +199,7 @@ def test_ctrl_c_saves_the_step_that_was_just_done(
     class Asked:
         """Ctrl-C in the seventh step."""
 
-        def __enter__(self) -> "Asked":
+        def __enter__(self) -> Self:
             return self
 
         def __exit__(self, *_raised: object) -> None:
@@ -214,7 +213,7 @@ def test_ctrl_c_saves_the_step_that_was_just_done(
     monkeypatch.setattr(train_module, "Interruption", Asked)
     with pytest.raises(KeyboardInterrupt):
         train_network(session, inspected)
-    facts = train_module.facts_for(inspected, "resnet", width=16)
+    facts = facts_for(inspected, "resnet", width=16)
     fit = make_fit(session, inspected, facts=facts, seconds=1.0)
     assert fit.resume(session.folder.checkpoint) == session.folder.checkpoint
     assert fit.position.step == 7

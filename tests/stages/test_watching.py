@@ -60,7 +60,9 @@ def test_a_look_is_due_at_epochs_and_after_long_stretches(
     watcher.close()
 
 
-@pytest.mark.parametrize(("best_at", "progress", "hopeless"), [(0.1, 0.4, False), (0.1, 0.51, True), (None, 0.9, False)])
+@pytest.mark.parametrize(
+    ("best_at", "progress", "hopeless"), [(0.1, 0.4, False), (0.1, 0.51, True), (None, 0.9, False)]
+)
 def test_it_gives_up_after_a_long_time_without_progress(
     watched: tuple[Session, Fit, Watcher], best_at: float | None, progress: float, hopeless: bool
 ) -> None:

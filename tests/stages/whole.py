@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from stages.striped import striped_folder
-
 from epochal.data.sources import open_source
 from epochal.models import sizing
 from epochal.recipe.config import settle
@@ -18,6 +16,7 @@ from epochal.stages.folder import RunFolder
 from epochal.stages.inspect import Inspected, inspect
 from epochal.stages.session import Session
 from epochal.stages.walk import Outcome, canonical, start
+from stages.striped import striped_folder
 
 # More time than is needed, so that a slow machine trains as well: on so few images training ends by itself.
 SETTINGS: Mapping[str, Any] = {
