@@ -27,7 +27,7 @@ class DataRecipe:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
 
-    image_size: Annotated[int, Ge(0), Le(512)] = about(
+    image_size: Annotated[int, Ge(8), Le(512)] = about(
         64, "side of the square network input in pixels; by rule from the images' sizes (W4.1)"
     )
     validation_fraction: Annotated[float, Gt(0), Lt(0.5)] = about(

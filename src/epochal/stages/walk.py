@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from epochal.data.catalogue import catalogue
+from epochal.data.catalogue import Catalogue, catalogue
 from epochal.data.sources import Source, open_source
 from epochal.errors import BudgetError, CheckFailed, EpochalError
 from epochal.recipe.config import Settings
@@ -59,6 +59,7 @@ def start(
     """
     begun = time.monotonic() if started is None else started
     opened = open_source(source)
+    pictures = catalogue(opened)
     where = canonical(opened.where)
     request = {
         "source": where,
@@ -72,7 +73,7 @@ def start(
             return shown
         session = Session(folder, settings, request=request, progress=progress, started=begun)
         try:
-            return _finish(session, opened)
+            return _finish(session, pictures)
         finally:
             session.progress.close()
 
@@ -105,7 +106,7 @@ def _show_again(folder: RunFolder, *, progress: Progress) -> Outcome | None:
     return _outcome(folder, journal)
 
 
-def _finish(session: Session, source: Source) -> Outcome:
+def _finish(session: Session, source: Source | Catalogue) -> Outcome:
     """Walk, and leave findings and a report behind whatever happens on the way."""
     try:
         walk(session, source)
@@ -148,7 +149,7 @@ def _outcome(folder: RunFolder, journal: Journal) -> Outcome:
     )
 
 
-def walk(session: Session, source: Source) -> None:
+def walk(session: Session, source: Source | Catalogue) -> None:
     """The stages in the guide's order.
 
     Raises: BudgetError if the budget is gone before there is any model, CheckFailed if going on would be a waste.
@@ -157,7 +158,7 @@ def walk(session: Session, source: Source) -> None:
     mend(session.folder, session.journal, progress=session.progress)
     _refuse_no_time(session)
     session.decide("task", "classification", reason="one folder per class", origin="measured")
-    pictures = catalogue(source)
+    pictures = source if isinstance(source, Catalogue) else catalogue(source)
     foothold(session, pictures)
     inspected = inspect(session, pictures)
     check_skeleton(session, inspected)
