@@ -20,7 +20,7 @@ def stripes(number: int, *, across: bool, side: int = 12) -> UInt8[np.ndarray, "
     True
     """
     dice = np.random.default_rng((number, across))
-    wave = np.sin(np.arange(side) * np.pi / 2 + dice.uniform(0, 2 * np.pi))
+    wave = np.sin(np.arange(side) * np.pi / 4 + dice.uniform(0, 2 * np.pi))
     lines = np.broadcast_to(wave[:, None] if across else wave[None, :], (side, side))
     noisy = 128 + 90 * lines[..., None] + dice.normal(0, 8, (side, side, 3))
     return np.clip(noisy, 0, 255).astype(np.uint8)

@@ -1,0 +1,68 @@
+"""Faults to be built into a process: each is called there before the command begins."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+NOBODY = 65534
+
+
+def signalled(kind: str, *, stage: str | None = None, nth: int = 1, number: int = signal.SIGKILL) -> Callable[[], None]:
+    """A signal to the process itself, right after the nth event of this kind is in the journal."""
+    return partial(_signal_after, kind, stage, nth, number)
+
+
+def _signal_after(kind: str, stage: str | None, nth: int, number: int) -> None:
+    from epochal.recipe.journal import Journal
+
+    write, seen = Journal.write, []
+
+    def watched(self: Journal, kind_: str, *, stage: str, **fields: Any) -> None:
+        write(self, kind_, stage=stage, **fields)
+        if kind_ == kind and stage in {wanted, wanted or stage}:
+            seen.append(kind_)
+            if len(seen) == nth:
+                os.kill(os.getpid(), number)
+
+    wanted = stage
+    Journal.write = watched  # type: ignore[method-assign]
+
+
+def killed_after_saves(nth: int) -> Callable[[], None]:
+    """`kill -9` once the training has saved its state so many times; each epoch is saved."""
+    return partial(_kill_after_saves, nth)
+
+
+def _kill_after_saves(nth: int) -> None:
+    from epochal.stages import watching
+    from epochal.stages.fit import Fit
+
+    save, seen = Fit.save, []
+
+    def watched(self: Fit, path: Path) -> None:
+        save(self, path)
+        seen.append(path)
+        if len(seen) == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    watching._SAVE_SECONDS = 0.0
+    Fit.save = watched  # type: ignore[method-assign]
+
+
+def files_limited(size: int) -> Callable[[], None]:
+    """No file may grow beyond `size` bytes, as if a quota ended there."""
+    return partial(resource.setrlimit, resource.RLIMIT_FSIZE, (size, size))
+
+
+def become_nobody() -> None:
+    """Give up the rights of root, which permissions do not bind; others keep who they are."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
