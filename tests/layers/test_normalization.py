@@ -159,7 +159,7 @@ def test_export(name: str) -> None:
     """torch.export sees through each, guard included."""
     layer, x = normalization(name, 4).eval(), torch.randn(2, 4, 3, 3)
     exported = torch.export.export(layer, (x,)).module()
-    torch.testing.assert_close(exported(x), layer(x))
+    torch.testing.assert_close(exported(x), layer(x))  # type: ignore[no-untyped-call]
 
 
 def test_impossible_wishes_are_refused() -> None:

@@ -175,7 +175,7 @@ def test_export(layer: nn.Module) -> None:
     """torch.export sees through each."""
     x = torch.randn(2, 4, 7, 5)
     exported = torch.export.export(layer.eval(), (x,)).module()
-    torch.testing.assert_close(exported(x), layer(x))
+    torch.testing.assert_close(exported(x), layer(x))  # type: ignore[no-untyped-call]
 
 
 def test_impossible_wishes_are_refused() -> None:

@@ -95,7 +95,8 @@ def test_export() -> None:
     """The decoder passes torch.export, whose graph gives the same numbers."""
     maps = [torch.randn(2, 2, 7, 6), torch.randn(2, 3, 3, 3)]
     layer = PyramidAttention([2, 3], 4).eval()
-    torch.testing.assert_close(torch.export.export(layer, (maps,)).module()(maps), layer(maps))
+    exported = torch.export.export(layer, (maps,)).module()
+    torch.testing.assert_close(exported(maps), layer(maps))  # type: ignore[no-untyped-call]
 
 
 def test_impossible_wishes_are_refused() -> None:
