@@ -44,7 +44,7 @@ class BaselineRecipe:
 
     lr: Annotated[float, Gt(0)] = about(3e-4, "Adam's learning rate, constant (K3.2, K3.4)")
     batch_size: Annotated[int, Ge(2)] = about(128, "samples per step")
-    budget_share: Annotated[float, Gt(0), Lt(1)] = about(0.04, "share of the budget for the baseline network")
+    budget_share: Annotated[float, Gt(0), Lt(1)] = about(0.025, "share of the budget for the baseline network")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

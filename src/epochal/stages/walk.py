@@ -11,7 +11,7 @@ from typing import Any
 
 from epochal.data.catalogue import Catalogue, catalogue
 from epochal.data.sources import Source, open_source
-from epochal.errors import BudgetError, CheckFailed, EpochalError
+from epochal.errors import BudgetError, CheckFailed, EpochalError, SettingError
 from epochal.recipe.config import Settings
 from epochal.recipe.duration import format_duration
 from epochal.recipe.journal import Journal
@@ -27,6 +27,7 @@ from epochal.stages.report import tell_verdict, write_report
 from epochal.stages.session import Session, refuse_inside
 from epochal.stages.skeleton import check_skeleton
 from epochal.stages.train import train_network
+from epochal.training.distributed import launched
 
 DONE, STOPPED, OUT_OF_TIME = 0, CheckFailed.exit_code, BudgetError.exit_code
 _STAMP = {"kind", "stage", "at", "time", "details"}  # what the journal adds to the content of `summary.json`
@@ -58,6 +59,7 @@ def start(
     Raises: DataError, SettingError or RunError before anything is written if the request cannot be answered at all.
     """
     begun = time.monotonic() if started is None else started
+    _refuse_many()
     opened = open_source(source)
     pictures = catalogue(opened)
     where = canonical(opened.where)
@@ -76,6 +78,20 @@ def start(
             return _finish(session, pictures)
         finally:
             session.progress.close()
+
+
+def _refuse_many() -> None:
+    """A run is one process; the engine below it trains in several.
+
+    Raises: SettingError where a launcher has started more than one.
+    """
+    launch = launched()
+    if launch is not None and launch.world_size > 1:
+        raise SettingError(
+            f"epochal run was started as {launch.world_size} processes.",
+            expected="one: its stages write one journal.",
+            remedy="start it without torchrun; epochal.training.loop trains in several processes from Python.",
+        )
 
 
 def canonical(where: str) -> str:
