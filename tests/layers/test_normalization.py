@@ -1,5 +1,7 @@
 """Normalisation by name and by batch size (L1, S14), against sums in float64 numpy."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -159,12 +161,12 @@ def test_export(name: str) -> None:
     """torch.export sees through each, guard included."""
     layer, x = normalization(name, 4).eval(), torch.randn(2, 4, 3, 3)
     exported = torch.export.export(layer, (x,)).module()
-    torch.testing.assert_close(exported(x), layer(x))  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(exported(x), layer(x))
 
 
 def test_impossible_wishes_are_refused() -> None:
     """Unknown names, groups that do not divide, groups for others, empty batches and no channels are errors."""
-    wishes = [
+    wishes: list[Callable[[], object]] = [
         lambda: normalization("weight", 8), lambda: normalization("group", 8, groups=3),
         lambda: normalization("batch", 8, groups=4), lambda: norm_for_batch(0), lambda: groups_for(0),
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Pooling of maps of any size (L3, S1, S3) and pooled heads (K4.5), against loops over pixels."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -175,13 +176,13 @@ def test_export(layer: nn.Module) -> None:
     """torch.export sees through each."""
     x = torch.randn(2, 4, 7, 5)
     exported = torch.export.export(layer.eval(), (x,)).module()
-    torch.testing.assert_close(exported(x), layer(x))  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(exported(x), layer(x))
 
 
 def test_impossible_wishes_are_refused() -> None:
     """No bins, maps without pixels, unknown poolings and channels that do not divide are errors."""
     x = torch.ones(1, 1, 2, 2)
-    wishes = [
+    wishes: list[Callable[[], object]] = [
         lambda: pooled_to_bins(x, 0), lambda: pooled_to_bins(x[:, :, :0], 1), lambda: SpatialPyramidPooling(()),
         lambda: PyramidPooling(4, (2, 0)), lambda: pooled_to_bins(x, 1, pool="avg"),
         lambda: SpatialPyramidPooling(pool="avg"), lambda: pooled_linear(nn.Linear(10, 2), 3),

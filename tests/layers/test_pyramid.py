@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -121,12 +122,12 @@ def test_export() -> None:
     x = torch.randn(2, 4, 9, 9)
     for layer, inputs in ((AtrousPyramid(4, 4, rates=(1, 2)).eval(), x), (FeaturePyramid([4], 4, extra=1), [x])):
         exported = torch.export.export(layer, (inputs,)).module()
-        torch.testing.assert_close(exported(inputs), layer(inputs))  # type: ignore[no-untyped-call]
+        torch.testing.assert_close(exported(inputs), layer(inputs))
 
 
 def test_impossible_wishes_are_refused() -> None:
     """No rate, a rate below 1, no map, fewer maps than were promised: errors."""
-    wishes = [
+    wishes: list[Callable[[], object]] = [
         lambda: AtrousPyramid(2, 2, rates=()), lambda: AtrousPyramid(2, 2, rates=(0,)), lambda: FeaturePyramid([]),
         lambda: FeaturePyramid([2], extra=-1), lambda: FeaturePyramid([2, 2], 2)([torch.ones(1, 2, 2, 2)]),
     ]  # fmt: skip

@@ -1,5 +1,7 @@
 """The Pyramid Attention Network (S5): its two parts written out, at all sizes."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -96,12 +98,12 @@ def test_export() -> None:
     maps = [torch.randn(2, 2, 7, 6), torch.randn(2, 3, 3, 3)]
     layer = PyramidAttention([2, 3], 4).eval()
     exported = torch.export.export(layer, (maps,)).module()
-    torch.testing.assert_close(exported(maps), layer(maps))  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(exported(maps), layer(maps))
 
 
 def test_impossible_wishes_are_refused() -> None:
     """A pyramid whose channels do not divide, no map, other maps than promised, unknown gates: errors."""
-    wishes = [
+    wishes: list[Callable[[], object]] = [
         lambda: FeaturePyramidAttention(4, 4, pyramid_width=3), lambda: FeaturePyramidAttention(0, 4),
         lambda: PyramidAttention([]), lambda: PyramidAttention([2, 2], 2)([torch.ones(1, 2, 2, 2)]),
         lambda: GlobalAttentionUpsample(2, 2, gate="softmax"),
