@@ -21,7 +21,7 @@ def _set(model: nn.Module, value: float) -> None:
 
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=12), st.floats(0, 0.99), st.booleans(), st.integers(1, 3))
-def test_equals_the_formula(values: list[float], decay: float, warmup: bool, every: int) -> None:  # noqa: FBT001
+def test_equals_the_formula(values: list[float], decay: float, warmup: bool, every: int) -> None:
     """`a <- d a + (1 - d) w` with the warmed decay, for any path of weights, computed in float64."""
     model = nn.Linear(1, 1)
     _set(model, 0.0)

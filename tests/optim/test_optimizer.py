@@ -47,7 +47,7 @@ def test_sgd_equals_its_formula() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("fused", [True, False])
-def test_every_optimizer_lowers_the_loss(name: str, fused: bool) -> None:  # noqa: FBT001
+def test_every_optimizer_lowers_the_loss(name: str, fused: bool) -> None:
     """Each name gives an optimizer that works, fused kernel or not."""
     model = _network()
     optimizer = build(model, name=name, lr=0.01, fused=fused)

@@ -49,7 +49,7 @@ def test_flipping_is_the_mean_over_both_sides() -> None:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_models_mode_is_put_back(training: bool) -> None:  # noqa: FBT001
+def test_the_models_mode_is_put_back(training: bool) -> None:
     """Dropout is off while predicting, statistics stay, and the mode afterwards is the one before, errors included."""
     model = small_network(dropout=0.5).train(training)
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -27,7 +27,7 @@ def test_is_a_value() -> None:
 
 
 @pytest.mark.parametrize("channels_last", [True, False])
-def test_lays_images_and_kernels_out(channels_last: bool) -> None:  # noqa: FBT001
+def test_lays_images_and_kernels_out(channels_last: bool) -> None:
     """Layout changes memory, never values; images already laid out are not copied."""
     runtime = Runtime(channels_last=channels_last)
     images = torch.randn(2, 3, 4, 5)
@@ -48,7 +48,7 @@ def test_tables_have_no_layout() -> None:
 
 @pytest.mark.parametrize("dtype", [None, torch.bfloat16])
 @pytest.mark.parametrize("channels_last", [True, False])
-def test_runtimes_differ_by_rounding_alone(dtype: torch.dtype | None, channels_last: bool) -> None:  # noqa: FBT001
+def test_runtimes_differ_by_rounding_alone(dtype: torch.dtype | None, channels_last: bool) -> None:
     """Precision and layout change losses by no more than their digits: 7 of float32, about 2 of bfloat16."""
     loader = MemoryLoader(*small_data(), batch_size=10)
     losses = []

@@ -39,7 +39,7 @@ def test_shift_equals_padding_and_cropping(
     h: int,
     w: int,
     padding: Padding,
-    last: bool,  # noqa: FBT001  drawn by hypothesis
+    last: bool,
     seed: int,
 ) -> None:
     """Each image equals numpy's padded copy cut at its own place, in either memory layout."""
