@@ -8,8 +8,8 @@ from PIL import Image
 # Sides that halve without remainder through four or five poolings (tip W4.1); 224 is what larger pictures are usually
 # brought to.
 SIDES = (32, 64, 96, 128, 160, 224)
-# Where all pictures have one shorter side, it is kept up to this length.
-NATIVE_LIMIT = 128
+# Where all pictures have one shorter side, it is kept between these lengths; networks begin at eight pixels.
+SMALLEST, NATIVE_LIMIT = 8, 128
 # Share of the pictures that must agree on it; a few odd ones are brought to it.
 AGREEMENT = 0.99
 
@@ -17,7 +17,7 @@ AGREEMENT = 0.99
 def working_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """Choose height and width for the network from those of the pictures (or of a fair sample of them).
 
-    Always a square. Its side is the shorter side of the pictures where they agree on it and it is not above 128; else
+    Always a square. Its side is the shorter side of the pictures where they agree on it and it is from 8 to 128; else
     the largest of 32, 64, 96, 128, 160 and 224 that is not above the median shorter side, so that the typical picture
     is never enlarged (except below 32).
 
@@ -31,7 +31,7 @@ def working_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     shorter = np.asarray(sizes).min(axis=1)
     kinds, counts = np.unique(shorter, return_counts=True)
     common = int(kinds[counts.argmax()])
-    if counts.max() >= AGREEMENT * len(sizes) and common <= NATIVE_LIMIT:
+    if counts.max() >= AGREEMENT * len(sizes) and SMALLEST <= common <= NATIVE_LIMIT:
         return common, common
     side = max((side for side in SIDES if side <= np.median(shorter)), default=SIDES[0])
     return side, side

@@ -16,7 +16,7 @@ from epochal.data.scan import Scan, scan
 from epochal.data.split import Samples, Splits, assign_splits, divide
 from epochal.data.table import SampleTable
 from epochal.data.table_file import to_csv
-from epochal.errors import RunError
+from epochal.errors import DataError, RunError
 from epochal.models.resnet import resnet
 from epochal.stages.runtime import settle_runtime
 from epochal.stages.session import stop_on
@@ -112,6 +112,7 @@ def _inspected(session: Session, source: Source | Catalogue) -> tuple[Inspected,
         val=recipe.data.validation_fraction if "data.validation_fraction" in session.chosen else None,
         test=recipe.data.test_fraction if "data.test_fraction" in session.chosen else None,
     )
+    _refuse_too_few(table)
     images = scanned.images.array
     splits = divide(table, images, on_open=lambda _count, reason: _opened(session, reason))
     task = Classification.of(table.classes, splits.train.targets)
@@ -165,6 +166,29 @@ def _refuse_changed(session: Session, pictures: Catalogue) -> None:
             expected="the same files as at the first start, so that the parts of a run belong together.",
             remedy="start a new run on the data as they are now with --fresh.",
         )
+
+
+def _refuse_too_few(table: SampleTable) -> None:
+    """Stop before any work where nothing could be told apart, or nothing could be judged.
+
+    Raises: DataError.
+    """
+    problems = table.problems
+    unread = f" {len(problems):,} files cannot be read, such as {table.keys[min(problems)]}." if problems else ""
+    seen = [name for name, count in table.counts("train").items() if count]
+    if len(seen) < 2:
+        raise DataError(
+            f"Only one class has images to train on: {seen[0]}.{unread}",
+            expected="two classes or more, with a few images each.",
+            remedy="look at the folders, and at the files that cannot be read.",
+        )
+    for split in ("val", "test"):
+        if not len(table.index(split)):
+            raise DataError(
+                f"There are too few different images to hold some back: none is left for {split}.{unread}",
+                expected="at least three different images of each class, better dozens; copies count once.",
+                remedy="add images.",
+            )
 
 
 def _opened(session: Session, reason: str) -> None:

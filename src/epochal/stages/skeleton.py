@@ -36,6 +36,7 @@ _SHORTEST, _LONGEST = 2.0, 20.0  # seconds; healthy programs need one to five
 _BATCH = 256
 _BY_HEART = 8  # samples learnt by heart: few, so that a healthy network needs a few dozen steps
 _HELD_OUT = 1000
+_JUDGES = 2  # held-out samples without which nothing can be said of what seeing the images brings
 _TRAINED_ON = 5000
 _SHOWN = 32
 _NETWORK = "resnet"
@@ -139,7 +140,12 @@ def _check_learning(session: Session, inspected: Inspected, *, seconds: float) -
         caps=Caps(steps=500, seconds=seconds / 3),
         seed=seed,
     )
+    session.measure(
+        "skeleton.overfit_steps", fitted.steps, unit="steps", note=f"loss {fitted.first:.3f} to {fitted.last:.4f}"
+    )
     findings = session.judge(FIT_RULES, fitted)
+    if len(inspected.val) < _JUDGES:
+        return findings
     held = next(inspected.loader(inspected.val, batch_size=_HELD_OUT, seed=seed, shuffle=True).epoch(0))
     seen = input_dependence(
         lambda: build_network(facts_for(inspected, SMALL, width=16)).to(inspected.runtime.device),
@@ -148,9 +154,6 @@ def _check_learning(session: Session, inspected: Inspected, *, seconds: float) -
         loss=task.loss(),
         caps=Caps(steps=1000, seconds=2 * seconds / 3),
         seed=seed,
-    )
-    session.measure(
-        "skeleton.overfit_steps", fitted.steps, unit="steps", note=f"loss {fitted.first:.3f} to {fitted.last:.4f}"
     )
     return findings + session.judge(INPUT_RULES, seen)
 
