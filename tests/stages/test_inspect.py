@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from epochal.data.sources import open_source
-from epochal.errors import RunError
+from epochal.errors import DataError, RunError
 from epochal.stages.folder import RunFolder
 from epochal.stages.inspect import Inspected, inspect
 from epochal.stages.session import Session
@@ -99,6 +99,27 @@ def test_changed_data_are_refused(tmp_path: Path, change: str) -> None:
     with pytest.raises(RunError, match=f"1 {change}") as caught:
         inspected_on(data, folder)
     assert "--fresh" in caught.value.remedy
+
+
+def test_data_may_be_mended_until_they_are_inspected(tmp_path: Path) -> None:
+    """A run that was stopped because of its data goes on once they are better, in the same folder."""
+    folder = RunFolder(tmp_path / "run")
+    data = folder_of({"a/1.png": png(1, side=8), "b/1.png": png(2, side=8)}, tmp_path / "data")
+    with pytest.raises(DataError, match="too few different images"):
+        inspected_on(data, folder)
+    striped_folder(data, 10, side=16, splits=())
+    for few in ("a", "b"):
+        (data / few / "1.png").unlink()
+        (data / few).rmdir()
+    session, inspected = inspected_on(data, folder)
+    assert inspected.image_size == session.recipe.data.image_size == 16
+
+
+def test_one_class_that_can_be_read_is_too_few(tmp_path: Path) -> None:
+    """With one class every answer is right; the message names a file that could not be read."""
+    files = {f"a/{number}.png": png(number) for number in range(5)} | {"b/1.png": b"broken"}
+    with pytest.raises(DataError, match=r"Only one class.* a\. 1 files cannot be read, such as b/1\.png"):
+        inspected_on(folder_of(files, tmp_path / "data"), RunFolder(tmp_path / "run"))
 
 
 def test_bad_files_are_named_and_left_out(tmp_path: Path) -> None:

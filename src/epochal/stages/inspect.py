@@ -134,7 +134,7 @@ def _inspected(session: Session, source: Source | Catalogue) -> tuple[Inspected,
 
 def _scan(session: Session, pictures: Catalogue) -> Scan:
     wanted = session.recipe.data.image_size
-    fixed = "data.image_size" in session.chosen or session.journal.decided("data.image_size") is not None
+    fixed = "data.image_size" in session.chosen or session.journal.finished("inspect")
 
     def progress(done: int, total: int) -> None:
         session.progress.update(f"{done:,} of {total:,} files decoded", done=done / total)
@@ -147,16 +147,18 @@ def _scan(session: Session, pictures: Catalogue) -> Scan:
         reason="from the sizes of the images (W4.1)",
         evidence=_sizes(scanned.table)[:5],
     )
+    if session.recipe.data.image_size != side:
+        session.revise("data.image_size", side, reason="the data have changed since the last start")
     return scanned
 
 
 def _refuse_changed(session: Session, pictures: Catalogue) -> None:
-    """A run continues on the data it began with, or not at all.
+    """A run continues on the data it began with, or not at all; until they are inspected they may be mended.
 
     Raises: RunError, naming some of what changed.
     """
     now, listing = pack(pictures.entries), session.folder.listing
-    if not listing.exists():
+    if not listing.exists() or not session.journal.finished("inspect"):
         write_atomically(listing, now)
         return
     found = changes(listing.read_bytes(), now)
