@@ -110,8 +110,8 @@ class BatchNorm2d(nn.BatchNorm2d):
 class GroupNorm(nn.GroupNorm):
     """Group normalisation that refuses groups of one value, which torch turns into zeros without a word.
 
-    With as many groups as channels it is instance normalisation, several times as fast as `nn.InstanceNorm2d`. The
-    memory format of the input is kept.
+    With as many groups as channels it is instance normalisation, at least 1.5 times as fast as `nn.InstanceNorm2d` in
+    training and 3.5 times in use (channels_last nearly equal). The memory format of the input is kept.
 
     Shapes: (n, c) or (n, c, ...).
     Raises: SettingError where one group holds one value.

@@ -44,7 +44,7 @@ def pooled_to_bins(maps: Float[Tensor, "n c h w"], bins: int, *, pool: str = "ma
 class SpatialPyramidPooling(nn.Module):
     """Makes vectors of one length from maps of any size: each level cut into bins, the bins of all levels in a row.
 
-    On CPUs maps are brought to channels_last first, where pooling takes a fifth of the time with equal values.
+    On CPUs maps are brought to channels_last first, where pooling is 3 to 5 times as fast, with equal values.
 
     Shapes: (n, c, h, w) to (n, c sum(bins^2)), level after level, each as (c, row, column).
     Raises: SettingError for no level or a level without bins, when it is made.
@@ -138,7 +138,7 @@ class GlobalAverageHead(nn.Module):
     def __init__(self, channels: int, classes: int, *, dropout: float = 0.0) -> None:
         """Make the linear layer, and the dropout before it."""
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()  # even a ratio of 0 costs a draw
         self.linear = nn.Linear(channels, classes)
 
     def forward(self, maps: Float[Tensor, "n c *s"]) -> Float[Tensor, "n classes"]:

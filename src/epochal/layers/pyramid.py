@@ -43,7 +43,7 @@ class AtrousPyramid(nn.Module):
         self.atrous = nn.ModuleList(ConvNormAct(channels, width, dilation=rate, norm=norm) for rate in self.rates)
         self.image = ConvNormAct(channels, width, kernel_size=1, norm=norm)
         self.joint = ConvNormAct((len(self.rates) + 2) * width, width, kernel_size=1, norm=norm)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()  # even a ratio of 0 costs a draw
 
     def forward(self, maps: Float[Tensor, "n i h w"]) -> Float[Tensor, "n o h w"]:
         """Join what the branches see."""

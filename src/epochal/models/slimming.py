@@ -25,7 +25,7 @@ def separate_convolutions(
     """Split each k x k convolution of a copy into depthwise and pointwise, as near the learnt one as its rank allows.
 
     Of the work, a share of `depth_multiplier (1/o + 1/k^2)` is left. The copy's maps are made channels_last, where
-    depthwise convolutions are fastest (1.8 to 8 times the speed of 3x3 ones, `benchmarks/results/blocks-layers.md`).
+    depthwise convolutions are fastest (5 to 6 times the speed of 3x3 ones, `benchmarks/results/blocks-layers.md`).
     Left as they are, with a reason: 1x1 and grouped convolutions, those of fewer than `least_channels` channels in (the
     stem), subclasses, shared layers, layers with hooks, and those that would not become smaller. `lost` tells the share
     of each weight that could not be kept.
