@@ -6,12 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from faults.program import Ended, epochal
-from faults.troubles import killed_after_saves, signalled
 
 from epochal.lines import read_lines
 from epochal.stages.artifact import is_sound
 from epochal.training.checkpoint import load
+from faults.program import Ended, epochal
+from faults.troubles import killed_after_saves, signalled
 
 OPTIONS = (
     "--budget", "60s", "--set", "network.width=8", "--set", "baseline.budget_share=0.005",
@@ -45,7 +45,7 @@ def _finished(top: Path) -> dict[str, object]:
     ],
 )
 def test_killed_anywhere_it_goes_on(stripes: Path, tmp_path: Path, kind: str, stage: str, nth: int) -> None:
-    """The second start finishes; whole lines of the first stay in the journal; no stage that had ended is done again."""
+    """The second start finishes; whole lines of the first stay in the journal; no finished stage is done again."""
     first = _run(stripes, tmp_path, trouble=signalled(kind, stage=stage, nth=nth))
     assert first.code == -signal.SIGKILL
     journal = tmp_path / "run" / "journal.jsonl"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 NOBODY = 65534
 
@@ -21,17 +22,16 @@ def signalled(kind: str, *, stage: str | None = None, nth: int = 1, number: int 
 def _signal_after(kind: str, stage: str | None, nth: int, number: int) -> None:
     from epochal.recipe.journal import Journal
 
-    write, seen = Journal.write, []
+    write, wanted, seen = Journal.write, stage, [0]
 
-    def watched(self: Journal, kind_: str, *, stage: str, **fields: Any) -> None:
+    def watched(self: Journal, kind_: str, /, *, stage: str, **fields: Any) -> None:
         write(self, kind_, stage=stage, **fields)
-        if kind_ == kind and stage in {wanted, wanted or stage}:
-            seen.append(kind_)
-            if len(seen) == nth:
-                os.kill(os.getpid(), number)
+        seen[0] += kind_ == kind and stage in {wanted, wanted or stage}
+        if seen[0] == nth:
+            seen[0] += 1
+            os.kill(os.getpid(), number)
 
-    wanted = stage
-    Journal.write = watched  # type: ignore[method-assign]
+    mock.patch.object(Journal, "write", watched).start()
 
 
 def killed_after_saves(nth: int) -> Callable[[], None]:
@@ -43,16 +43,16 @@ def _kill_after_saves(nth: int) -> None:
     from epochal.stages import watching
     from epochal.stages.fit import Fit
 
-    save, seen = Fit.save, []
+    save, seen = Fit.save, [0]
 
     def watched(self: Fit, path: Path) -> None:
         save(self, path)
-        seen.append(path)
-        if len(seen) == nth:
+        seen[0] += 1
+        if seen[0] == nth:
             os.kill(os.getpid(), signal.SIGKILL)
 
     watching._SAVE_SECONDS = 0.0
-    Fit.save = watched  # type: ignore[method-assign]
+    mock.patch.object(Fit, "save", watched).start()
 
 
 def files_limited(size: int) -> Callable[[], None]:
