@@ -53,6 +53,10 @@ def epochal(*arguments: object, cwd: Path, trouble: Trouble | None = None) -> En
     return Ended(code=code, out=out, err=err)
 
 
+def _counted(_seconds: float) -> Counted:
+    return Counted(STEPS)
+
+
 def _child(arguments: list[str], cwd: Path, trouble: Trouble | None, said: list[Path]) -> None:
     for number, path in enumerate(said, start=1):
         handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
@@ -61,7 +65,7 @@ def _child(arguments: list[str], cwd: Path, trouble: Trouble | None, said: list[
     from epochal import cli
 
     cli.STARTED = time.monotonic()
-    mock.patch("epochal.stages.network.TimedSteps", lambda _seconds: Counted(STEPS)).start()  # on any machine the same
+    mock.patch("epochal.stages.network.TimedSteps", _counted).start()  # the same steps on any machine
     sys.argv = ["epochal", *arguments]
     if trouble is not None:
         trouble()

@@ -85,6 +85,13 @@ class Folder:
         return sorted(found, key=lambda entry: entry.key), odd
 
 
+def _is_folder(child: os.DirEntry[str]) -> bool:
+    try:
+        return child.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
 def _entry(key: str, path: str) -> Entry | None:
     try:
         facts = os.stat(path)  # noqa: PTH116 - 55,000 Path objects cost more than the calls
@@ -117,7 +124,7 @@ def _walk(root: Path) -> Iterator[tuple[str, str]]:
             continue
         for child in children:
             key = prefix + child.name
-            if child.is_dir():
+            if _is_folder(child):
                 pending.append((key + "/", child.path, (*above, identity)))
             else:
                 yield key, child.path
