@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from epochal.checks.isolation import same_dice
-from epochal.checks.learning import BatchFit, InputDependence, has_signal
+from epochal.checks.learning import BatchFit, InputDependence, sees
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
-# Adam's rate in both trials. From 1e-3 to 1e-2 healthy networks find a signal equally soon and learn a batch by heart
-# in a similar number of steps; beyond, some diverge (benchmarks/healthy/learning.md).
+# Adam's rate in both trials: from 1e-3 to 1e-2 healthy networks find a signal equally soon; ten times less takes longer
+# to learn a batch by heart (benchmarks/healthy/rates.md).
 RATE = 3e-3
 BATCH = 64
 # Within this many nats of the lowest reachable loss a batch is known by heart.
@@ -156,7 +156,7 @@ def input_dependence(
             if step >= look or late or step == caps.steps:
                 look *= 2
                 outcome = twins.compare(*held)
-                ended = "signal" if has_signal(outcome[0]) else "time" if late else "steps"
+                ended = "signal" if sees(outcome[0], answer_spread=outcome[2]) else "time" if late else "steps"
             if outcome is not None and (ended != "steps" or step >= caps.steps):
                 break
     assert outcome is not None, "batches come without end"
