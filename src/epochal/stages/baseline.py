@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from epochal.stages.session import Session
 
 PRIOR, SMALL = "prior", "small"
-_LINEAR_SAMPLES = 20_000  # more change the closed-form fit by less than its interval, and cost seconds
+_LINEAR_SAMPLES, _LINEAR_SAMPLES_PER_SECOND = 20_000, 100  # in all; of budget
 _BATCH = 500
 _ENOUGH_EPOCHS = 30  # at a constant 3e-4 a small net has long levelled off; a larger budget is better spent later
 
@@ -59,11 +59,22 @@ def _fit_linear(session: Session, inspected: Inspected) -> None:
     path = session.folder.baseline(LINEAR)
     if not is_sound(path):
         facts = facts_for(inspected, LINEAR)
-        some = np.random.default_rng(session.recipe.seed).permutation(inspected.train.index)[:_LINEAR_SAMPLES]
+        some = np.random.default_rng(session.recipe.seed).permutation(inspected.train.index)[
+            : _linear_samples(session.budget)
+        ]
         some.sort()  # in the order in which they lie on the disk
         model, _ = linear_model(inspected.train.images[some], inspected.train.labels[some], facts=facts)
         save_model(path, model, facts=facts)
     consider(session, inspected, name=LINEAR, path=path)
+
+
+def _linear_samples(budget: float) -> int:
+    """More change the closed-form fit by less than its interval, and cost seconds that a short budget does not have.
+
+    >>> _linear_samples(60.0), _linear_samples(600.0)
+    (6000, 20000)
+    """
+    return min(_LINEAR_SAMPLES, max(1000, round(_LINEAR_SAMPLES_PER_SECOND * budget)))
 
 
 def _fit_small(session: Session, inspected: Inspected) -> None:

@@ -31,6 +31,7 @@ _SHOWN = 32  # disputed samples on the page: four rows of eight
 _FIXED = 1.0  # seconds for the report, the summary and loading models
 _MARGIN = 0.005  # of the budget, for what a busy machine does to the rest
 _FORWARD = 2.5
+_MOST = 0.35
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,11 +64,12 @@ def seconds_to_evaluate(session: Session, inspected: Inspected, *, images_per_se
     """What must be left of the budget after the last step: one more look, the final score, the report.
 
     A forward pass is a third of a training step, so images go through at about three times the speed of training; two
-    and a half are counted on.
+    and a half are counted on. A third of what is left at the most: a busy moment must not cost the whole training.
     """
     views = 2 if session.recipe.transforms.flip else 1
     passes = len(inspected.val) + (views + 1) * len(inspected.splits.test)  # one for the baselines
-    return _FIXED + _MARGIN * session.budget + passes / (_FORWARD * images_per_second)
+    wanted = _FIXED + _MARGIN * session.budget + passes / (_FORWARD * images_per_second)
+    return min(wanted, _MOST * max(session.left, 0.0))
 
 
 def _test(session: Session, inspected: Inspected, *, opened: Samples) -> Tested:

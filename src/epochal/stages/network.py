@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 NETWORK = "resnet"
 _LEAST_SECONDS = 1.0
 _SPEED_BATCH = 256
-_SPEED_SHARE, _SPEED_LONGEST = 0.01, 4.0  # of the budget; seconds
-_SPEED_STEPS, _SPEED_WARMING = 12, 2
+_SPEED_SHARE, _SPEED_SHORTEST, _SPEED_LONGEST = 0.01, 1.0, 4.0  # of the budget; seconds
+_SPEED_STEPS, _SPEED_WARMING, _SPEED_COUNTED = 12, 2, 3
 _AVERAGE_EVERY = 5  # steps: a fifth of the cost, the same time constant
 _STEM_IMAGES = 5000  # whitening filters of more change by less than they differ between two such samples
 _LOOK_BATCH = 500
@@ -92,16 +93,17 @@ def images_per_second(session: Session, inspected: Inspected) -> float:
         optimizer=build(model, lr=1e-3),
         transforms=(HorizontalFlip(), Translate(reach=1)),
     )
-    until = time.perf_counter() + min(_SPEED_SHARE * session.budget, _SPEED_LONGEST)
-    seconds, images, began = 0.0, 0, time.perf_counter()
+    allowed = min(max(_SPEED_SHARE * session.budget, _SPEED_SHORTEST), _SPEED_LONGEST)
+    taken: list[float] = []
+    start = began = time.perf_counter()
     for step in train(model, loader, update=update, runtime=inspected.runtime, pace=FixedSteps(_SPEED_STEPS)):
         now = time.perf_counter()
-        if step.number > _SPEED_WARMING or now >= until:  # the first steps pay for memory and kernels
-            seconds, images = seconds + now - began, images + step.samples
+        taken.append((now - began) / step.samples)
         began = now
-        if now >= until:
+        if now - start >= allowed and (len(taken) >= _SPEED_WARMING + _SPEED_COUNTED or now - start >= 2 * allowed):
             break
-    speed = images / max(seconds, 1e-6)
+    # the first steps pay for memory and kernels
+    speed = 1 / statistics.median(taken[_SPEED_WARMING:] or taken[-1:])
     note = "the network of default width, a few steps"
     session.measure("train.images_per_second", round(speed, 1), unit="images/s", note=note)
     return speed
