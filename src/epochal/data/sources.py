@@ -1,6 +1,7 @@
 """From what the user names to a source of files."""
 
 import difflib
+import os
 import zipfile
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def open_source(where: str | Path) -> Source:
     path = Path(where).expanduser()
     try:
         if path.is_dir():
-            return Folder(root=path)
+            with os.scandir(path):  # a closed folder is not an empty one
+                return Folder(root=path)
         if path.is_file():
             return _single(path)
     except OSError as error:
