@@ -16,7 +16,7 @@ def _one(value: float) -> torch.Tensor:
 def test_motions_are_those_of_the_school_book(degrees: float, x: float, y: float, lean: float) -> None:
     """Each motion equals its textbook matrix; the rotation is written for an axis that points downwards."""
     a, t = np.deg2rad(degrees), np.tan(np.deg2rad(lean))
-    cases = [
+    cases: list[tuple[torch.Tensor, list[list[float]]]] = [
         (rotation(_one(degrees)), [[np.cos(a), np.sin(a), 0], [-np.sin(a), np.cos(a), 0], [0, 0, 1]]),
         (scaling(_one(x), _one(y)), [[x, 0, 0], [0, y, 0], [0, 0, 1]]),
         (shearing(_one(lean)), [[1, -t, 0], [0, 1, 0], [0, 0, 1]]),
