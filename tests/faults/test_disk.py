@@ -21,7 +21,7 @@ def test_a_quota_that_ends_anywhere_loses_nothing(stripes: Path, tmp_path: Path,
     assert "Traceback" not in first.err
     assert "what to do:" in first.err
     run = tmp_path / "run"
-    assert (run / "journal.jsonl").read_bytes().endswith(b"\n") or size == 600
+    assert (run / "journal.jsonl").read_bytes()[-1:] in {b"", b"\n"}
     kept = list(read_lines(run / "journal.jsonl"))
     if (run / "model.safetensors").exists():
         assert is_sound(run / "model.safetensors")
