@@ -61,16 +61,18 @@ def test_a_look_is_due_at_epochs_and_after_long_stretches(
 
 
 @pytest.mark.parametrize(
-    ("best_at", "progress", "hopeless"), [(0.1, 0.4, False), (0.1, 0.51, True), (None, 0.9, False)]
+    ("best_at", "progress", "fruitless", "hopeless"),
+    [(0.1, 0.5, 9, False), (0.1, 0.61, 3, True), (0.1, 0.61, 2, False), (None, 0.9, 9, False)],
 )
 def test_it_gives_up_after_a_long_time_without_progress(
-    watched: tuple[Session, Fit, Watcher], best_at: float | None, progress: float, hopeless: bool
+    watched: tuple[Session, Fit, Watcher], best_at: float | None, progress: float, fruitless: int, hopeless: bool
 ) -> None:
-    """Early stopping (K4.9): two fifths of the schedule without a better look, and it is written down."""
+    """Early stopping (K4.9): half of the schedule and three looks without a better one, and it is written down."""
     session, fit, watcher = watched
     if best_at is not None:
         fit.best.look = Look(step=1, epoch=0.1, progress=best_at, loss=1.0, accuracy=0.5)
     _paced(watcher, progress)
+    watcher._looked_at, watcher._fruitless = progress, fruitless
     assert watcher.hopeless() is hopeless
     assert (session.journal.measured("train.stopped_early_at") is not None) is hopeless
     watcher.close()

@@ -17,6 +17,7 @@ LABEL_SMOOTHING = 0.2
 # Jordan 2024, as `warmup_then(linear(end=LAST_FACTOR), share=WARMUP, start=FIRST_FACTOR)`
 WARMUP, FIRST_FACTOR, LAST_FACTOR = 0.23, 0.2, 0.07
 MOST_EPOCHS = 100  # more passes over the same images bring nothing that the time is worth
+_LEAST_BATCH = 64  # in a minute on CIFAR-10, batches of 16 learnt nothing (31.7 %), see docs/decisions/network.md
 _LR_PER_SAMPLE = 1.5 / 1024  # peak rate 1.5 at batch 1024, proportional to the batch
 _REFERENCE_FLOPS = 2.4e8  # forward operations of the default network on a 32x32 image
 
@@ -103,8 +104,12 @@ def _width(image_size: int, *, channels: int, samples: int, seconds: float, spee
 
 
 def _batch_size(samples: int, *, shown: float, flops: float) -> int:
-    """Take the largest power of two that leaves 600 steps in all, 16 in an epoch, and memory for the activations."""
-    most = min(512, shown / 600, samples / 16, 512 * _REFERENCE_FLOPS / flops)
+    """Take the largest power of two that leaves 600 steps in all, 16 in an epoch, and memory for the activations.
+
+    Where time is too short for 600 steps, it is not fewer samples a step that help: batch statistics get noisy.
+    """
+    steps = max(shown / 600, _LEAST_BATCH)
+    most = min(512, steps, samples / 16, 512 * _REFERENCE_FLOPS / flops)
     return int(2 ** max(3, math.floor(math.log2(max(most, 8)))))
 
 

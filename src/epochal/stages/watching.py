@@ -26,7 +26,7 @@ _LOOK_COST = 0.03  # of the time that looks may take: where one is dear they com
 _LONG_EPOCH = 0.1  # of the stage: longer epochs are looked into before they end
 _SAVE_SECONDS = 2.0  # epochs shorter than this share a checkpoint, so that saving stays cheap
 _READ_STEPS = 50  # losses are read in one go: fewer waits for the device
-_GIVE_UP = 0.4  # share of the schedule without a better look after which training stops early (K4.9)
+_GIVE_UP, _GIVE_UP_LOOKS = 0.5, 3  # share of the schedule, and looks, without a better one before stopping early (K4.9)
 _PROBED = 16  # samples whose predictions are followed (K2.11)
 _FILTERS = 64  # shown: more are too small to be looked at
 _SERIES_POINTS = 200  # of each piece of a step-level curve in the journal
@@ -44,6 +44,7 @@ class Watcher:
         self._history.rewind(fit.position.step + 1)
         self._looked_at = fit.pace.progress
         self._look_seconds = 0.0
+        self._fruitless = 0  # looks since the best one
         self._saved_at = time.monotonic()
         self._epoch_mark = (time.monotonic(), fit.position.step)
         self._alarmed: set[str] = set()
@@ -73,6 +74,7 @@ class Watcher:
         seconds, steps = time.monotonic() - self._epoch_mark[0], self._fit.position.step - self._epoch_mark[1]
         began = time.monotonic()
         seen = self._fit.look()
+        self._fruitless = 0 if self._fit.best.look is seen else self._fruitless + 1
         self._look_seconds = time.monotonic() - began
         self._looked_at = self._fit.pace.progress
         self._history.append(step=seen.step, val_loss=seen.loss, val_accuracy=seen.accuracy)
@@ -92,7 +94,9 @@ class Watcher:
     def hopeless(self) -> bool:
         """Whether nothing has become better for so long that the rest of the schedule is better left undone."""
         best = self._fit.best.look
-        if best is None or self._fit.pace.finished or self._fit.pace.progress - best.progress < _GIVE_UP:
+        if best is None or self._fit.pace.finished or self._fruitless < _GIVE_UP_LOOKS:
+            return False
+        if self._looked_at - best.progress < _GIVE_UP:  # between two looks nothing can have become better
             return False
         self._session.measure("train.stopped_early_at", round(self._fit.pace.progress, 3), unit="share of the schedule")
         self._session.progress.line(f"  no better since epoch {best.epoch:.1f}: stopping early, best weights restored")
