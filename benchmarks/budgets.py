@@ -1,4 +1,4 @@
-"""Does `epochal run` keep its budget, and what does each budget buy?
+"""Does `epochal run` keep its budget, and what does each budget buy? A table from whole runs.
 
     python benchmarks/budgets.py ../shared/data/cifar10.zip 1m 3m 10m
 
