@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from epochal.errors import SettingError
+from epochal.optim import muon as module
 from epochal.optim.muon import Muon, UpdateScale, hidden_weights, muon, orthogonalized
 
 
@@ -91,6 +92,15 @@ def test_the_rest_is_moved_by_adamw() -> None:
         one.step()
         other.step()
     torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+def test_precision_follows_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a wish, float32 weights are iterated in what the processor multiplies fast, float64 stays as it is."""
+    matrix = torch.randn(16, 16)
+    for quick, dtype in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(module, "_cpu_multiplies_bfloat16", lambda quick=quick: quick)
+        assert torch.equal(orthogonalized(matrix), orthogonalized(matrix, dtype=dtype))
+        assert torch.equal(orthogonalized(matrix.double()), orthogonalized(matrix.double(), dtype=torch.float64))
 
 
 def _network() -> nn.Sequential:

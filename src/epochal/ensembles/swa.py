@@ -52,11 +52,13 @@ class SWA:
         if not due:
             return
         self.taken += 1
-        for name, weight in model.named_parameters():
-            if name not in self.mean:
-                self.mean[name] = weight.detach().to(_wide(weight), copy=True)
-            else:
-                self.mean[name].lerp_(weight.detach().to(_wide(weight)), 1 / self.taken)
+        if self.taken == 1:
+            self.mean = {
+                name: weight.detach().to(_wide(weight), copy=True) for name, weight in model.named_parameters()
+            }
+            return
+        weights = {name: weight.detach().to(_wide(weight)) for name, weight in model.named_parameters()}
+        torch._foreach_lerp_([self.mean[name] for name in weights], list(weights.values()), 1 / self.taken)
 
     @contextmanager
     def applied(self, model: nn.Module) -> Iterator[nn.Module]:

@@ -17,7 +17,7 @@ from torch.autograd import Function
 from epochal.errors import SettingError
 
 # Numbers worked on at once on a CPU: 128 KB each in float32, so that the dozen steps of the formula stay in its cache.
-# 1.6 times the speed of whole tensors, see benchmarks/results/losses.md.
+# 1.6 times the speed of whole tensors, see benchmarks/results/blocks-training.md.
 BLOCK = 1 << 15
 
 

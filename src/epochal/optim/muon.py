@@ -1,6 +1,7 @@
 """Muon: momentum whose steps move every direction of a weight matrix alike."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -62,7 +63,8 @@ def orthogonalized(matrix: Tensor, *, rounds: int = 5, dtype: torch.dtype | None
     """Bring all singular values near 1, roughly and fast: `x <- a x + b (x x^T) x + c (x x^T)^2 x`, `rounds` times.
 
     A tensor of more than two axes counts as a matrix of its first axis by all others. The values end between about 0.7
-    and 1.2, which trains as well as 1. Computed in `dtype`: by default bfloat16 on a GPU, else float32 or wider.
+    and 1.2, which trains as well as 1. Computed in `dtype`: by default bfloat16 where the machine multiplies it faster
+    (GPUs, and CPUs with AMX, 2.7 times: benchmarks/results/blocks-training.md), else float32; float64 stays.
 
     Raises: SettingError for fewer than two axes or no round.  Source: Jordan 2024; Bernstein and Newhouse 2024.
 
@@ -77,7 +79,7 @@ def orthogonalized(matrix: Tensor, *, rounds: int = 5, dtype: torch.dtype | None
             remedy="5 rounds.",
         )
     x = matrix.flatten(1)
-    x = x.to(dtype or (torch.bfloat16 if x.is_cuda else torch.promote_types(x.dtype, torch.float32)))
+    x = x.to(dtype or _quick(x))
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
     x = x / torch.linalg.matrix_norm(x).clamp(min=1e-7)  # its largest singular value is then 1 at most
@@ -170,6 +172,19 @@ class Muon(Optimizer):
         root = (state["square"] / (1 - beta2 ** state["steps"])).sqrt_().add_(group["eps"])
         p.mul_(1 - lr * group["weight_decay"])
         p.addcdiv_(state["mean"], root, value=-lr / (1 - beta1 ** state["steps"]))
+
+
+def _quick(x: Tensor) -> torch.dtype:
+    """The dtype in which this machine multiplies fastest and five rounds still come near 1."""
+    if x.dtype == torch.float64:
+        return torch.float64
+    return torch.bfloat16 if x.device.type != "cpu" or _cpu_multiplies_bfloat16() else torch.float32
+
+
+@lru_cache(maxsize=1)
+def _cpu_multiplies_bfloat16() -> bool:
+    ask = getattr(torch.cpu, "get_capabilities", None)  # not in older releases
+    return ask is not None and bool(ask().get("amx_bf16", False))
 
 
 def _check_options(options: Mapping[str, Any], *, known: Mapping[str, Any]) -> None:

@@ -205,12 +205,11 @@ class MaxNorm:
         for _, owner, weight in _owned(model):
             if isinstance(owner, nn.Embedding | nn.EmbeddingBag):
                 continue
-            factors = (self.limit / _lengths(_incoming(owner, weight))).clamp(max=1.0).to(weight.dtype)
             if isinstance(owner, _TRANSPOSED):
-                grouped = weight.view(owner.groups, -1, *weight.shape[1:])
-                grouped.mul_(factors.view(owner.groups, 1, -1, *[1] * (weight.ndim - 2)))
+                for group in weight.view(owner.groups, -1, *weight.shape[1:]):
+                    group.renorm_(p=2, dim=1, maxnorm=self.limit)
             else:
-                weight.mul_(factors.view(-1, *[1] * (weight.ndim - 1)))
+                weight.renorm_(p=2, dim=0, maxnorm=self.limit)
 
 
 def _owned(model: nn.Module) -> Iterator[tuple[str, nn.Module, nn.Parameter]]:
