@@ -49,8 +49,8 @@ def recolored(
         pixels = pixels.contiguous().view(n, channels, height * width)
         out = torch.baddbmm(offsets[..., None].to(pixels), weights.to(pixels), pixels)
         for channel in range(channels):  # one channel at a time: limits as tensors are four times slower
-            low = (-shift[channel] / spread[channel]).item()
-            out[:, channel].clamp_(low, low + 1 / spread[channel].item())
+            black = -mean[channel] / (std[channel] or 1.0)
+            out[:, channel].clamp_(black, black + 1 / (std[channel] or 1.0))
     return out.view(images.shape).to(images.dtype)
 
 
@@ -168,20 +168,20 @@ class ColorJitter:
 
     def __call__(self, batch: Batch) -> Batch:
         """Give the batch with the colours of each image changed."""
-        drawn = 2 * uniform(batch.index, 5, seed=batch.seed, epoch=batch.epoch, stream="color-jitter") - 1
-        factors = [
-            (1 - min(reach, 1) + (min(reach, 1) + reach) * (draw + 1) / 2)
-            for reach, draw in zip((self.brightness, self.contrast, self.saturation), drawn.unbind(1), strict=False)
-        ]
+        drawn = uniform(batch.index, 5, seed=batch.seed, epoch=batch.epoch, stream="color-jitter")
+        reach = drawn.new_tensor([self.brightness, self.contrast, self.saturation])
+        low = 1 - reach.clamp(max=1)
+        brightness, contrast, saturation = torch.addcmul(low, drawn[:, :3], 1 + reach - low).unbind(1)
+        turns = 2 * drawn[:, 3:] - 1
         matrices = jitter_matrices(
             mean_luma(batch.images, mean=self.mean, std=self.std).double(),
-            brightness=factors[0], contrast=factors[1], saturation=factors[2], yiq_turns=drawn[:, 3] * self.yiq_hue,
+            brightness=brightness, contrast=contrast, saturation=saturation, yiq_turns=turns[:, 0] * self.yiq_hue,
         )  # fmt: skip
         if batch.images.shape[1] == 1:
             matrices = on_grays(matrices)
         images = recolored(batch.images, matrices, mean=self.mean, std=self.std)
         if self.hue and images.shape[1] == 3:
-            images = hue_turned(images, drawn[:, 4] * self.hue, mean=self.mean, std=self.std)
+            images = hue_turned(images, turns[:, 1] * self.hue, mean=self.mean, std=self.std)
         return batch.replace(images=images)
 
 

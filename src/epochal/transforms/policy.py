@@ -1,7 +1,8 @@
 """Policies: which operation each sample gets, and how strongly; and the place for a simulator of the user's own.
 
 Samples of one kind of operation are gathered, changed together and put back: all turns, leans and shifts by one
-resampling, all changes of colour by one product of matrices. So a policy of 14 operations costs little more than one.
+resampling, all changes of colour by one product of matrices. So 14 operations cost a few passes over parts of the
+batch, and none over single samples.
 """
 
 from collections.abc import Callable, Sequence

@@ -55,12 +55,13 @@ def _grid(back: Float[Tensor, "m 3 3"], *, like: Tensor, size: tuple[int, int]) 
     """Say where each output pixel comes from, in torch's units: -1 and 1 are the outer edges of the image."""
     rows, columns = (torch.arange(length, dtype=like.dtype, device=like.device) for length in size)
     grid = torch.empty(len(back), *size, 2, dtype=like.dtype, device=like.device)
-    for axis, length in ((0, like.shape[3]), (1, like.shape[2])):
-        per_x, per_y, start = (back[:, axis] * (2 / length)).unbind(1)
-        start = start + (per_x + per_y) / 2 - 1  # the centre of the first output pixel lies at (0.5, 0.5)
-        along_x = per_x.to(like.dtype)[:, None] * columns + start.to(like.dtype)[:, None]
-        along_y = per_y.to(like.dtype)[:, None] * rows
-        torch.add(along_x[:, None, :], along_y[:, :, None], out=grid[..., axis])
+    steps = back[:, :2] * back.new_tensor([2 / like.shape[3], 2 / like.shape[2]])[:, None]
+    steps[:, :, 2] += steps[:, :, :2].mean(2) - 1  # the centre of the first output pixel lies at (0.5, 0.5)
+    per_x, per_y, start = steps.to(like.dtype).unbind(2)
+    along_x = torch.addcmul(start[..., None], per_x[..., None], columns)
+    along_y = per_y[..., None] * rows
+    for axis in (0, 1):
+        torch.add(along_x[:, axis, None, :], along_y[:, axis, :, None], out=grid[..., axis])
     return grid
 
 
