@@ -2,6 +2,9 @@
 
 import json
 import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -12,9 +15,10 @@ from epochal.stages.artifact import is_sound
 from epochal.training.checkpoint import load
 from faults.program import Ended, epochal
 from faults.troubles import killed_after_saves, signalled
+from stages.striped import striped_folder
 
 OPTIONS = (
-    "--budget", "60s", "--set", "network.width=8", "--set", "baseline.budget_share=0.005",
+    "--budget", "30s", "--set", "network.width=8", "--set", "baseline.budget_share=0.005",
     "--set", "runtime.threads=1", "--out", "run",
 )  # fmt: skip
 
@@ -59,6 +63,35 @@ def test_killed_anywhere_it_goes_on(stripes: Path, tmp_path: Path, kind: str, st
     assert set(ends.values()) == {1}
     openings = 2 if stage == "evaluate" else 1
     assert _finished(tmp_path)["test_openings"] == openings
+
+
+def test_killed_from_outside_it_goes_on(stripes: Path, tmp_path: Path) -> None:
+    """The installed program, a signal from another process at no chosen moment, and the same command again."""
+    command = [sys.executable, "-m", "epochal.cli", "run", str(stripes), *OPTIONS]
+    journal = tmp_path / "run" / "journal.jsonl"
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and not (journal.exists() and b'"kind": "model"' in journal.read_bytes()):
+            time.sleep(0.01)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    kept = journal.read_bytes()
+    again = _run(stripes, tmp_path)
+    assert again.code == 0, again.err
+    assert journal.read_bytes().startswith(kept[: kept.rfind(b"\n") + 1])
+    _finished(tmp_path)
+
+
+def test_changed_data_are_refused_and_named(tmp_path: Path) -> None:
+    """A run goes on with the data that it began with, or not at all: exit code 2 and what is different."""
+    data = striped_folder(tmp_path / "mine", 20)
+    assert _run(data, tmp_path, trouble=signalled("model")).code == -signal.SIGKILL
+    victim = next(data.rglob("004.png"))
+    victim.unlink()
+    again = _run(data, tmp_path)
+    assert (again.code, "Traceback" in again.err) == (2, False)
+    assert "1 removed" in again.err
+    assert victim.name in again.err
+    assert "--fresh" in again.err
 
 
 def test_killed_in_training_it_resumes_at_the_last_save(stripes: Path, tmp_path: Path) -> None:
