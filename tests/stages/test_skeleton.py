@@ -40,6 +40,17 @@ def test_it_is_done_once(begun: tuple[Session, Inspected]) -> None:
     assert len(session.journal.events) == before
 
 
+def test_without_time_the_first_model_goes_before(begun: tuple[Session, Inspected]) -> None:
+    """Experiments that would take the last seconds are left out, which the journal says: unchecked is not passed."""
+    session, inspected = begun
+    session.recipe = session.recipe.replace({"budget_seconds": session.journal.spent + 1.0})
+    check_skeleton(session, inspected)
+    assert list(session.journal.select("check", stage="skeleton")) == []
+    skipped = session.journal.last("stage", stage="skeleton", event="skipped")
+    assert skipped is not None
+    assert "first model" in skipped["reason"]
+
+
 def test_a_batch_that_is_broken_stops_the_run(
     begun: tuple[Session, Inspected], monkeypatch: pytest.MonkeyPatch
 ) -> None:

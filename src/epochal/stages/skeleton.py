@@ -17,6 +17,7 @@ from epochal.checks.input import RULES as BATCH_RULES
 from epochal.checks.learning import FIT_RULES, INPUT_RULES
 from epochal.checks.trials import Caps, fit_batch, input_dependence
 from epochal.optim.optimizer import build
+from epochal.recipe.duration import format_duration
 from epochal.stages.artifact import build_network
 from epochal.stages.baseline import SMALL, facts_for
 from epochal.stages.pictures import Cell, show, unnormalised
@@ -53,6 +54,10 @@ def check_skeleton(session: Session, inspected: Inspected) -> None:
     Raises: CheckFailed on a finding of severity STOP.
     """
     if session.journal.finished("skeleton"):
+        return
+    if session.left < _SHORTEST:
+        left = format_duration(max(session.left, 0.0))
+        session.skip("skeleton", reason=f"{left} are left, which the first model needs")
         return
     with session.stage("skeleton", title="Checking the skeleton"):
         seconds = min(max(_SHARE * session.budget, _SHORTEST), _LONGEST)
