@@ -23,7 +23,7 @@ WORTHLESS = 0.02
 # Spread of the logits from image to image, as a share of their spread over classes: below it the output is constant.
 DEAF = 1e-3
 # How much of the way from the first to the lowest reachable loss must be covered on one batch. Healthy networks cover
-# 0.98 and more when they stop; softmax applied twice covers at most 0.40 (benchmarks/healthy/overfit.md).
+# 0.97 and more when they stop; softmax applied twice covers at most 0.37 (benchmarks/healthy/learning.md).
 COVERED = 0.9
 
 
