@@ -14,7 +14,7 @@ from epochal.stats.intervals import mcnemar, wilson
 
 # Largest class over smallest: the default of SageMaker Debugger's ClassImbalance rule.
 IMBALANCE = 10.0
-# Below this many training samples a class is mostly guessed: on CIFAR-10 a linear model gains a third as much over
+# Below this many training samples a class is mostly guessed: on CIFAR-10 a linear model gains half as much over
 # guessing from 10 images of each class as from 5,000 (benchmarks/healthy/linear.md).
 FEW = 10
 # Half-width of the 95 % interval at 90 % accuracy beyond which a score says little: 138 samples give 0.05.
