@@ -72,7 +72,7 @@ def size_network(session: Session, inspected: Inspected, *, seconds: float) -> P
     )
     return Planned(
         options={"width": width},
-        seconds=sized.seconds,
+        seconds=min(seconds, sized.seconds),
         sentence=f"a residual network of width {width}, {sized.epochs:.1f} epochs in {format_duration(sized.seconds)}",
     )
 
