@@ -224,8 +224,8 @@ def main() -> None:
     about = [
         f"Written by `benchmarks/blocks/layers.py`. {_cpu()}, {torch.get_num_threads()} thread,",
         f"torch {torch.__version__}, Python {platform.python_version()}, seed {SEED}, median of {ROUNDS} rounds that",
-        "alternate, CPU time in ms, float32, on a machine with other work. Ratio: peer over ours, above 1 we are faster;",
-        "below 15 % it is noise here.",
+        "alternate, CPU time in ms, float32, on a machine with other work. Ratio: peer over ours, above 1 we are",
+        "faster; below 15 % it is noise here.",
         f"Not installed, so not compared: {', '.join(_absent()) or 'none'}.",
     ]
     lines = ["# Layers against their peers", "", *about, ""]
