@@ -6,6 +6,7 @@ not checked is said.
 
 from __future__ import annotations
 
+import statistics
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
@@ -78,7 +79,13 @@ def _first_batch(session: Session, inspected: Inspected) -> Batch:
 
 def _check_batch(session: Session, inspected: Inspected, *, batch: Batch) -> list[Finding]:
     """The batch as the network receives it: facts for the rules, pixels for the eye (K2.10)."""
-    facts = describe_batch(batch.images, batch.labels, prior=inspected.task.prior.tolist())
+    facts = describe_batch(
+        batch.images,
+        batch.labels,
+        prior=inspected.task.prior.tolist(),
+        pixel_mean=statistics.fmean(inspected.mean),
+        pixel_std=statistics.fmean(inspected.std),
+    )
     shown = batch.images[:_SHOWN].permute(0, 2, 3, 1).cpu().numpy()
     labels = [inspected.classes[label] for label in batch.labels[:_SHOWN].tolist()]
     show(
