@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from epochal.checks import distribution, duplicates, files
+from epochal.checks.listing import named
 from epochal.data.catalogue import Catalogue, catalogue
 from epochal.data.listing import changes, pack
 from epochal.data.loader import ArrayLoader
@@ -241,6 +242,11 @@ def _measure(session: Session, inspected: Inspected, *, scanned: Scan) -> None:
     )
     measure("data.duplicates", _duplicates(table))
     measure("data.ignored", list(scanned.catalogue.ignored[:_LISTED]), note="files that are no pictures")
+    left_out = {"outside any class folder": scanned.catalogue.stray, "no pictures": scanned.catalogue.ignored}
+    measure("data.stray", list(scanned.catalogue.stray[:_LISTED]), note="pictures outside any class folder, left out")
+    for why, keys in left_out.items():
+        if keys:
+            session.progress.line(f"  left out, {why}: {named(keys)}")
     for remark in scanned.remarks:
         session.progress.line(f"  {remark}")
     train, val = len(inspected.train), len(inspected.val)
