@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -58,6 +59,7 @@ def _counted(_seconds: float) -> Counted:
 
 
 def _child(arguments: list[str], cwd: Path, trouble: Trouble | None, said: list[Path]) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background ignores it for all below
     for number, path in enumerate(said, start=1):
         handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
         os.dup2(handle, number)
