@@ -65,11 +65,33 @@ def test_summary_and_details_survive_json() -> None:
     assert summary["low"] <= summary["value"] <= summary["high"]
 
 
-def test_rows_name_class_and_probability() -> None:
-    """Each file gets its likeliest class; on request the probabilities of all classes, adding up to 1."""
+def test_predictions_name_class_and_probability() -> None:
+    """Each image gets its likeliest class, with the share that softmax gives it."""
     logits = np.array([[0.0, 3.0, 0.0], [1.0, 0.0, 0.0]])
-    rows = list(TASK.rows(["a", "b"], logits, all_classes=True))
-    assert [row["class"] for row in rows] == ["dog", "cat"]
-    for row in rows:
-        assert sum(row[f"probability.{name}"] for name in TASK.classes) == pytest.approx(1)
-        assert row["probability"] == row[f"probability.{row['class']}"]
+    said = TASK.predicted(logits)
+    assert [row["predicted"] for row in said] == ["dog", "cat"]
+    assert said[0]["probability"] == pytest.approx(np.exp(3) / (np.exp(3) + 2), abs=1e-6)
+
+
+def test_wrong_answers_given_with_conviction_are_the_hardest() -> None:
+    """Right answers are left out, and the surest of the wrong ones stands first, with both sides in its caption."""
+    logits, labels = np.array([[9.0, 0, 0], [9.0, 0, 0], [0, 1.0, 0]]), np.array([0, 1, 2])
+    assert TASK.hardest(logits, labels, count=3).tolist() == [1, 2]
+    rows = TASK.judged(logits, labels)
+    assert [row["right"] for row in rows] == [1, 0, 0]
+    assert TASK.caption(rows[1])[0] == "dog → cat"
+
+
+def test_gain_is_the_difference_of_the_scores() -> None:
+    """The paired gain has the value of the scores' difference, and swapping the two turns its sign."""
+    source = np.random.default_rng(1)
+    one, other, labels = source.normal(size=(50, 3)), source.normal(size=(50, 3)), source.integers(0, 3, 50)
+    gain = TASK.gain(one, other, labels=labels)
+    assert gain.value == pytest.approx(TASK.score(one, labels).value - TASK.score(other, labels).value)
+    assert TASK.gain(other, one, labels=labels).value == pytest.approx(-gain.value)
+    assert gain.low <= gain.value <= gain.high
+
+
+def test_a_description_survives_json() -> None:
+    """The task read back from its description through JSON is the same."""
+    assert Classification.from_description(json.loads(json.dumps(TASK.describe()))) == TASK

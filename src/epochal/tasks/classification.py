@@ -8,25 +8,25 @@ chance      always naming the most common class; the class shares as constant pr
 prediction  class and probability per file
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int, Num
+from jaxtyping import Float, Float64, Int, Num
 from torch import Tensor, nn
 
 from epochal.errors import DataError
 from epochal.losses.classification import cross_entropy, expected_at_init
 from epochal.models.head import log_prior, set_prior_bias_
-from epochal.stats.calibration import calibration_error, reliability
-from epochal.stats.classification import accuracy, brier, nll, softmax
+from epochal.stats.calibration import calibration_error, reliability, temperature
+from epochal.stats.classification import accuracy, brier, most_disputed, nll, right, sample_nll, softmax
 from epochal.stats.confusion import balanced_accuracy, confusion_matrix, per_class
-from epochal.stats.intervals import Interval, wilson
+from epochal.stats.intervals import Interval, paired_difference, wilson
+from epochal.tasks.task import Metric, figures
 
-METRIC = "accuracy"
-HIGHER_IS_BETTER = True
+METRIC = Metric(name="accuracy", higher_is_better=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,45 @@ class Classification:
                 remedy="number the classes in the order of their names.",
             )
         return cls(classes=tuple(classes), counts=tuple(np.bincount(labels, minlength=len(classes)).tolist()))
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any]) -> "Classification":
+        """Read back what `describe` wrote.
+
+        >>> task = Classification(classes=("cat", "dog"), counts=(7, 1))
+        >>> Classification.from_description(task.describe()) == task
+        True
+        """
+        return cls(classes=tuple(description["classes"]), counts=tuple(description["counts"]))
+
+    @property
+    def name(self) -> str:
+        """How the recipe calls this task."""
+        return "classification"
+
+    @property
+    def metric(self) -> Metric:
+        """The share of samples whose likeliest class is the right one."""
+        return METRIC
+
+    @property
+    def outputs(self) -> int:
+        """One logit per class."""
+        return len(self.classes)
+
+    @property
+    def dense(self) -> bool:
+        """One answer per image."""
+        return False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes."""
+        return self.classes
+
+    def describe(self) -> dict[str, Any]:
+        """Plain values that say everything."""
+        return {"name": self.name, "classes": list(self.classes), "counts": list(self.counts)}
 
     @property
     def majority(self) -> str:
@@ -104,6 +143,45 @@ class Classification:
         said = self.prior / self.prior.sum() if prior_bias else even
         return expected_at_init(shares.tolist(), smoothing=smoothing, predicted=said.tolist())
 
+    def constant(self) -> Float[Tensor, " c"]:
+        """The logits of the class shares.
+
+        >>> Classification(classes=("cat", "dog"), counts=(7, 1)).constant().softmax(0)
+        tensor([0.8000, 0.2000])
+        """
+        return log_prior(self.counts)
+
+    def decoder(self) -> nn.Module:
+        """Logits are handed on as they are."""
+        return nn.Identity()
+
+    def evidence(self, outputs: Float[Tensor, "n c"], labels: Tensor) -> Float[Tensor, "n c"]:  # noqa: ARG002  other tasks ask
+        """The logits themselves."""
+        return outputs
+
+    def score(self, evidence: Num[np.ndarray, "n c"], labels: Int[np.ndarray, " n"]) -> Interval:
+        """Accuracy with Wilson's interval."""
+        return accuracy(evidence, labels)
+
+    def losses(self, evidence: Num[np.ndarray, "n c"], labels: Int[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        """Negative log likelihood of each sample."""
+        return sample_nll(evidence, labels)
+
+    def gain(
+        self, candidate: Num[np.ndarray, "n c"], present: Num[np.ndarray, "n c"], *, labels: Int[np.ndarray, " n"]
+    ) -> Interval:
+        """Difference of the accuracies on the same samples.
+
+        >>> task = Classification(classes=("cat", "dog"), counts=(1, 1))
+        >>> task.gain(np.eye(2), np.eye(2)[::-1], labels=np.array([0, 1])).value
+        1.0
+        """
+        return paired_difference(right(candidate, labels), right(present, labels))
+
+    def temperature(self, evidence: Num[np.ndarray, "n c"], labels: Int[np.ndarray, " n"]) -> float:
+        """The temperature that makes the likelihood of these samples largest (Guo et al. 2017, section 4.2)."""
+        return temperature(evidence, labels)
+
     def trivial(self, labels: Int[np.ndarray, " n"]) -> dict[str, Interval]:
         """Accuracy on `labels` of what needs no image: always the majority, and a fair guess.
 
@@ -126,16 +204,9 @@ class Classification:
         >>> task.summary(np.array([[2.0, 0.0], [0.0, 2.0]]), np.array([0, 1]))["value"]
         1.0
         """
-        share = accuracy(logits, labels)
         matrix = self._matrix(logits, labels)
         return {
-            "task": "classification",
-            "metric": METRIC,
-            "value": share.value,
-            "low": share.low,
-            "high": share.high,
-            "confidence": share.confidence,
-            "samples": len(labels),
+            **figures(self, accuracy(logits, labels), samples=len(labels)),
             "balanced_accuracy": balanced_accuracy(matrix),
             "nll": nll(logits, labels),
             "brier": brier(logits, labels),
@@ -172,21 +243,55 @@ class Classification:
             ],
         }
 
-    def rows(
-        self, keys: Sequence[str], logits: Num[np.ndarray, "n c"], *, all_classes: bool = False
-    ) -> Iterator[dict[str, Any]]:
-        """One row per file for `predict`: file, class, probability, and on request that of every class.
+    def predicted(self, outputs: Num[np.ndarray, "n c"]) -> list[dict[str, Any]]:
+        """The likeliest class of each sample, and how likely it is.
 
         >>> task = Classification(classes=("cat", "dog"), counts=(1, 1))
-        >>> list(task.rows(["a.jpg"], np.array([[0.0, np.log(3.0)]])))
-        [{'file': 'a.jpg', 'class': 'dog', 'probability': 0.75}]
+        >>> task.predicted(np.array([[0.0, np.log(3.0)]]))
+        [{'predicted': 'dog', 'probability': 0.75}]
         """
-        for key, row in zip(keys, softmax(logits), strict=True):
-            best = int(row.argmax())
-            said: dict[str, Any] = {"file": key, "class": self.classes[best], "probability": float(row[best])}
-            if all_classes:
-                said |= {f"probability.{name}": float(p) for name, p in zip(self.classes, row, strict=True)}
-            yield said
+        best = outputs.argmax(axis=1)
+        sure = softmax(outputs)[np.arange(len(best)), best]
+        return [
+            {"predicted": self.classes[said], "probability": round(float(p), 6)}
+            for said, p in zip(best.tolist(), sure, strict=True)
+        ]
+
+    def judged(self, evidence: Num[np.ndarray, "n c"], labels: Int[np.ndarray, " n"]) -> list[dict[str, Any]]:
+        """Label and prediction side by side, and how likely each was thought to be."""
+        own = np.exp(-sample_nll(evidence, labels))
+        return [
+            {
+                "label": self.classes[label],
+                **said,
+                "right": int(self.classes[label] == said["predicted"]),
+                "label_probability": round(float(p), 6),
+            }
+            for label, said, p in zip(labels.tolist(), self.predicted(evidence), own, strict=True)
+        ]
+
+    def hardest(
+        self, evidence: Num[np.ndarray, "n c"], labels: Int[np.ndarray, " n"], *, count: int
+    ) -> Int[np.ndarray, " k"]:
+        """The samples that are answered wrongly with the most conviction."""
+        worst = most_disputed(evidence, labels, count=count)
+        wrong: Int[np.ndarray, " k"] = worst[~right(evidence[worst], labels[worst])]
+        return wrong
+
+    def caption(self, row: Mapping[str, Any]) -> tuple[str, str]:
+        """What was given, what was said.
+
+        >>> task = Classification(classes=("cat", "dog"), counts=(1, 1))
+        >>> task.caption(task.judged(np.array([[0.0, np.log(3.0)]]), np.array([0]))[0])
+        ('cat → dog', 'labelled cat (25.0%), predicted dog (75.0%)')
+        """
+        given, said = row["label"], row["predicted"]
+        likely = f"labelled {given} ({row['label_probability']:.1%}), predicted {said} ({row['probability']:.1%})"
+        return f"{given} → {said}", likely
+
+    def spoken(self, labels: Int[np.ndarray, " n"]) -> list[str]:
+        """The class names."""
+        return [self.classes[label] for label in labels.tolist()]
 
     def _matrix(self, logits: Num[np.ndarray, "n c"], labels: Int[np.ndarray, " n"]) -> np.ndarray:
         return confusion_matrix(logits.argmax(axis=1), labels, classes=len(self.classes))
