@@ -35,3 +35,12 @@ def test_the_tree_in_the_docstring_names_every_error() -> None:
     """The drawing at the top of the module is the tree that the code has."""
     for kind in subclasses(errors.EpochalError):
         assert kind.__name__ in (errors.__doc__ or "")
+
+
+def test_an_unknown_name_is_told_the_nearest() -> None:
+    """A slip of the keyboard is mended by the message; where nothing is near, all names are there to choose from."""
+    near = errors.SettingError.unknown("schedule", "cosin", known=["linear", "cosine"])
+    assert near.remedy == "did you mean cosine?"
+    far = errors.SettingError.unknown("schedule", "zzz", known=["linear", "cosine"])
+    assert "linear, cosine" in far.expected
+    assert "did you mean" not in far.remedy

@@ -14,6 +14,7 @@ Each says three things: what happened (with the value and the place), what was e
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -44,6 +45,20 @@ def _rebuild(kind: type[EpochalError], parts: dict[str, str]) -> EpochalError:
 
 class SettingError(EpochalError):
     """A value the user gave cannot work."""
+
+    @classmethod
+    def unknown(cls, what: str, name: str, *, known: Iterable[str]) -> SettingError:
+        """The error for a name that is not there, with the nearest that is.
+
+        >>> print(SettingError.unknown("optimizer", "adamm", known=["sgd", "adam"]))
+        The optimizer is 'adamm'. Expected: one of sgd, adam. What to do: did you mean adam?
+        """
+        import difflib
+
+        names = list(known)
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        remedy = f"did you mean {near[0]}?" if near else "choose one of these; most are spelt as in their paper."
+        return cls(f"The {what} is {name!r}.", expected=f"one of {', '.join(names)}.", remedy=remedy)
 
 
 class DataError(EpochalError):

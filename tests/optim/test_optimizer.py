@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from epochal.errors import SettingError
-from epochal.optim.optimizer import build, grad_norm, set_lr, split
-
-NAMES = ("sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad")
+from epochal.optim.muon import Muon
+from epochal.optim.optimizer import NAMES, build, grad_norm, set_lr
+from epochal.optim.schedule_free import ScheduleFreeAdamW
 
 
 def _network() -> nn.Sequential:
@@ -75,27 +75,43 @@ def test_fused_equals_plain(name: str) -> None:
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
 
 
-def test_norms_and_biases_do_not_decay() -> None:
-    """Decay touches what has two axes or more, nothing else (W6.1)."""
-    weights, rest = split(_network())
-    assert sorted(p.ndim for p in weights) == [2, 4]
-    assert {p.ndim for p in rest} == {1}
-    assert len(weights) + len(rest) == len(list(_network().parameters()))
-
-
-def test_frozen_parameters_are_left_out() -> None:
-    """What is frozen is not handed to the optimizer at all."""
+@pytest.mark.parametrize("name", NAMES)
+def test_norms_and_biases_never_decay(name: str) -> None:
+    """Whatever the optimizer, decay reaches weights alone and each parameter is in one group (W6.1)."""
     model = _network()
-    next(model.parameters()).requires_grad = False
-    weights, _ = split(model)
-    assert [p.ndim for p in weights] == [2]
+    groups = build(model, name=name, lr=0.01, weight_decay=0.1).param_groups
+    spared = {id(p) for group in groups if group["weight_decay"] == 0 for p in group["params"]}
+    assert spared == {id(p) for p in model.parameters() if p.ndim == 1}
+    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
 
 
-def test_shared_parameters_count_once() -> None:
-    """A weight used by two layers is updated once per step."""
-    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
-    model[1].weight = model[0].weight
-    assert len(split(model)[0]) == 1
+@pytest.mark.parametrize("name", NAMES)
+def test_norms_and_biases_have_their_own_rate(name: str) -> None:
+    """`norm_bias_lr` multiplies the rate that they would have without it."""
+    alike, apart = (build(_network(), name=name, lr=0.01, norm_bias_lr=factor) for factor in (1.0, 8.0))
+    assert apart.param_groups[-1]["initial_lr"] == pytest.approx(8 * alike.param_groups[-1]["initial_lr"])
+    assert apart.param_groups[0]["initial_lr"] == alike.param_groups[0]["initial_lr"]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("muon", Muon), ("schedule-free", ScheduleFreeAdamW)])
+def test_the_newer_names_follow_a_schedule(name: str, kind: type) -> None:
+    """A schedule's factor acts on each base rate, and a step moves every parameter."""
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 3), nn.Linear(3, 2))
+    optimizer = build(model, name=name, lr=0.02, weight_decay=0.1)
+    assert isinstance(optimizer, kind)
+    bases = [group["lr"] for group in optimizer.param_groups]
+    assert set_lr(optimizer, 0.5) == 0.01
+    assert [group["lr"] for group in optimizer.param_groups] == [0.5 * base for base in bases]
+    before = [p.detach().clone() for p in model.parameters()]
+    model(torch.randn(4, 2)).square().sum().backward()
+    optimizer.step()
+    assert all(not torch.equal(p, q) for p, q in zip(before, model.parameters(), strict=True))
+
+
+def test_unknown_names_are_told_the_nearest() -> None:
+    """A slip of the keyboard is mended by the message."""
+    with pytest.raises(SettingError, match="did you mean rmsprop"):
+        build(_network(), name="rms-prop", lr=0.1)
 
 
 def test_schedule_acts_on_each_base_rate() -> None:

@@ -12,9 +12,6 @@ from epochal.errors import SettingError
 from epochal.optim import schedule as schedules
 from epochal.optim.schedule import Schedule
 
-NAMES = (
-    "constant", "linear", "cosine", "polynomial", "steps", "one_cycle", "warmup_linear", "warmup_cosine",
-)  # fmt: skip
 progress = st.floats(0, 1)
 
 
@@ -54,32 +51,6 @@ def test_one_cycle_equals_torch() -> None:
     assert [ours(i / (n - 1)) for i in range(n - 1)] == pytest.approx(expected, abs=1e-6)
 
 
-@given(st.sampled_from(NAMES), progress)
-def test_factor_stays_between_0_and_1(name: str, at: float) -> None:
-    """No schedule multiplies the base rate by more than 1 or makes it negative."""
-    assert 0 <= schedules.by_name(name)(at) <= 1
-
-
-@given(st.sampled_from(NAMES), st.floats(1, 10))
-def test_stays_at_its_end(name: str, beyond: float) -> None:
-    """Past the end a schedule keeps its last value: torch's cosine would rise again."""
-    assert schedules.by_name(name)(beyond) == schedules.by_name(name)(1.0)
-
-
-@given(st.sampled_from(["linear", "cosine", "polynomial", "steps"]), progress, progress)
-def test_falling_schedules_never_rise(name: str, one: float, other: float) -> None:
-    """Later is never faster."""
-    early, late = sorted((one, other))
-    assert schedules.by_name(name)(early) >= schedules.by_name(name)(late)
-
-
-@given(st.sampled_from(["warmup_linear", "warmup_cosine", "one_cycle", "linear", "cosine"]), progress)
-def test_has_no_jumps(name: str, at: float) -> None:
-    """A small step in progress is a small step of the rate."""
-    schedule = schedules.by_name(name)
-    assert abs(schedule(at) - schedule(at + 1e-4)) < 2e-3
-
-
 @given(st.floats(0.01, 0.9), progress)
 def test_warmup_keeps_what_follows_whole(share: float, at: float) -> None:
     """What follows a warm-up runs from its own beginning to its own end."""
@@ -110,7 +81,6 @@ def test_drawn_covers_the_run() -> None:
         lambda: schedules.warmup_then(schedules.linear(), share=1.0),
         lambda: schedules.hold_then(schedules.linear(), share=-0.1),
         lambda: schedules.one_cycle(peak=0.0),
-        lambda: schedules.by_name("cosin"),
     ],
 )
 def test_impossible_settings_are_refused(make: object) -> None:

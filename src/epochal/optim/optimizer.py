@@ -5,20 +5,27 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim import SGD, Adagrad, Adam, AdamW, NAdam, Optimizer, RMSprop
+from torch.optim import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, Optimizer, RMSprop
 
 from epochal.errors import SettingError
+from epochal.optim.groups import split
+from epochal.optim.muon import muon
+from epochal.optim.schedule_free import schedule_free
 
 # torch types the constructors differently, hence Any: each is called with its own known keywords below.
-_KNOWN: Mapping[str, tuple[Callable[..., Optimizer], dict[str, Any]]] = {
+_TORCH: Mapping[str, tuple[Callable[..., Optimizer], dict[str, Any]]] = {
     "sgd": (SGD, {"momentum": 0.9, "nesterov": True}),
     "adam": (Adam, {}),
     "adamw": (AdamW, {}),
     "nadam": (NAdam, {"decoupled_weight_decay": True}),
     "rmsprop": (RMSprop, {}),
     "adagrad": (Adagrad, {}),
+    "adadelta": (Adadelta, {}),
 }
+_OURS: Mapping[str, Callable[..., Optimizer]] = {"muon": muon, "schedule-free": schedule_free}
 _FUSED = frozenset({"sgd", "adam", "adamw", "adagrad"})  # those for which torch has a fused kernel, CPU included
+
+NAMES: tuple[str, ...] = (*_TORCH, *_OURS)
 
 
 def build(
@@ -33,21 +40,24 @@ def build(
 ) -> Optimizer:
     """Make the optimizer `name` over two groups: weights, which decay, and norms and biases, which do not.
 
-    `options` go to torch's class; sgd has Nesterov momentum 0.9 unless they say otherwise. `norm_bias_lr` multiplies
-    the rate of norms and biases. Each group remembers its own `initial_lr`, on which a schedule's factor acts. `fused`
-    takes torch's fused kernel wherever there is one: on CPU it is 1.8 to 3 times the speed of the plain loop.
+    One of `NAMES`; the rates that suit them are in `epochal.optim.usual`. `options` go to torch's class, to `muon` or
+    to `schedule_free`; sgd has Nesterov momentum 0.9 unless they say otherwise. `norm_bias_lr` multiplies the rate of
+    norms and biases. Each group remembers its own `initial_lr`, on which a schedule's factor acts. `fused` takes
+    torch's fused kernel wherever there is one: on CPU it is 1.8 to 3 times the speed of the plain loop.
 
-    Raises: SettingError for an unknown name or a rate that is not positive.  Source: tips L4, W6.1.
+    Raises: SettingError for an unknown name or a rate that is not positive.  Source: tips L4, S11, W6.1.
 
     >>> optimizer = build(nn.Linear(3, 2), lr=0.1, weight_decay=5e-4)
     >>> [(group["weight_decay"], len(group["params"])) for group in optimizer.param_groups]
     [(0.0005, 1), (0.0, 1)]
     """
-    if name not in _KNOWN:
-        raise SettingError(f"The optimizer is {name!r}.", expected=f"one of {', '.join(_KNOWN)}.", remedy="sgd.")
+    if name not in NAMES:
+        raise SettingError.unknown("optimizer", name, known=NAMES)
     if not lr > 0:
         raise SettingError(f"The learning rate is {lr}.", expected="more than 0.", remedy="0.1 for sgd, 3e-4 for adam.")
-    kind, defaults = _KNOWN[name]
+    if name in _OURS:
+        return _OURS[name](model, lr=lr, weight_decay=weight_decay, norm_bias_lr=norm_bias_lr, **options)
+    kind, defaults = _TORCH[name]
     decaying, sparing = split(model)
     groups = [
         {"params": decaying, "weight_decay": weight_decay, "lr": lr, "initial_lr": lr},
@@ -57,19 +67,6 @@ def build(
     if fused and name in _FUSED:
         wanted = wanted | {"fused": True}
     return kind([group for group in groups if group["params"]], lr=lr, **wanted)
-
-
-def split(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Part the trained parameters into weights and the rest (norms, biases, scalars), which decay would only harm.
-
-    A weight is what has two axes or more; shared parameters are listed once, frozen ones not at all.
-
-    >>> weights, rest = split(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)))
-    >>> len(weights), len(rest)
-    (1, 3)
-    """
-    trained = [p for p in model.parameters() if p.requires_grad]
-    return [p for p in trained if p.ndim > 1], [p for p in trained if p.ndim <= 1]
 
 
 def set_lr(optimizer: Optimizer, factor: float) -> float:

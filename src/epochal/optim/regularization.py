@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 from torch.optim import Optimizer
 
 from epochal.errors import SettingError
+from epochal.optim.groups import SPARED
 
-_SPARED = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.LocalResponseNorm, nn.RMSNorm, nn.PReLU)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
@@ -217,7 +216,7 @@ def _owned(model: nn.Module) -> Iterator[tuple[str, nn.Module, nn.Parameter]]:
     seen: set[int] = set()
     for place, owner in model.named_modules():
         for name, parameter in owner.named_parameters(prefix=place, recurse=False):
-            spared = isinstance(owner, _SPARED) or parameter.ndim < 2 or not parameter.requires_grad
+            spared = isinstance(owner, SPARED) or parameter.ndim < 2 or not parameter.requires_grad
             if not spared and id(parameter) not in seen:
                 seen.add(id(parameter))
                 yield name, owner, parameter

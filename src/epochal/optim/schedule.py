@@ -128,29 +128,6 @@ def hold_then(schedule: Schedule, *, share: float = 0.5) -> Schedule:
     return lambda progress: 1.0 if progress < share else schedule((_clamped(progress) - share) / (1 - share))
 
 
-def by_name(name: str) -> Schedule:
-    """Look up a schedule with its usual values, as a recipe file names it.
-
-    Raises: SettingError for a name that is not there.
-
-    >>> by_name("cosine")(0.0)
-    1.0
-    """
-    known: dict[str, Schedule] = {
-        "constant": constant(),
-        "linear": linear(),
-        "cosine": cosine(),
-        "polynomial": polynomial(),
-        "steps": steps(at=(0.5, 0.75)),
-        "one_cycle": one_cycle(),
-        "warmup_linear": warmup_then(linear()),
-        "warmup_cosine": warmup_then(cosine()),
-    }
-    if name not in known:
-        raise SettingError(f"The schedule is {name!r}.", expected=f"one of {', '.join(known)}.", remedy="one_cycle.")
-    return known[name]
-
-
 def drawn(schedule: Schedule, *, points: int = 101) -> list[tuple[float, float]]:
     """Evaluate a schedule at even points from 0 to 1, so that it can be seen before the run.
 

@@ -10,20 +10,24 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from epochal.errors import SettingError
-from epochal.optim.groups import check_groups, evaluated
-from epochal.optim.optimizer import split
+from epochal.optim.groups import check_groups, evaluated, split
 
 
 def schedule_free(
-    model: nn.Module, *, lr: float = 0.0025, weight_decay: float = 0.0, **options: Any
+    model: nn.Module, *, lr: float = 0.0025, weight_decay: float = 0.0, norm_bias_lr: float = 1.0, **options: Any
 ) -> "ScheduleFreeAdamW":
     """Make a `ScheduleFreeAdamW` over two groups: weights, which decay, and norms and biases, which do not.
+
+    `norm_bias_lr` multiplies the rate of norms and biases.
 
     >>> schedule_free(nn.Linear(3, 2), weight_decay=0.1).param_groups[1]["weight_decay"]
     0.0
     """
     decaying, sparing = split(model)
-    groups = [{"params": decaying, "weight_decay": weight_decay}, {"params": sparing, "weight_decay": 0.0}]
+    groups = [
+        {"params": decaying, "weight_decay": weight_decay},
+        {"params": sparing, "weight_decay": 0.0, "lr": lr * norm_bias_lr},
+    ]
     return ScheduleFreeAdamW([group for group in groups if group["params"]], lr=lr, **options)
 
 
