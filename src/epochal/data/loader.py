@@ -10,7 +10,9 @@ from torch import Tensor
 from epochal.data.ahead import ahead
 from epochal.data.batch import Batch
 from epochal.data.order import permutation
+from epochal.data.sampling import drawn
 from epochal.data.store import free_memory
+from epochal.data.withheld import Labels
 from epochal.errors import SettingError
 
 
@@ -24,8 +26,12 @@ class ArrayLoader:
     Pixels are gathered as they lie, (n, h, w, c), and seen as (n, c, h, w): channels-last memory without a copy. Then
     `(x / 255 - mean) / std` in one multiplication and one addition.
 
-    Shapes: images (N, h, w, c); labels (N,); index: the rows that are used.  Units: mean and std from 0 to 1.
-    Raises: SettingError if batch_size is below world_size, or rank is not below it.
+    With `weights`, one for each row of `index`, an epoch has as many samples as ever, drawn with replacement in
+    proportion to them (`epochal.data.sampling`).
+
+    Shapes: images (N, h, w, c); labels (N,), (N, k) or (N, h, w); index: the n rows that are used; weights (n,).
+    Units: mean and std from 0 to 1.
+    Raises: SettingError if batch_size is below world_size, or rank is not below it, or weights come without shuffle.
 
     >>> images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)
     >>> loader = ArrayLoader(images, np.arange(5), np.array([1, 3, 4]), batch_size=2, mean=[0.0], std=[1 / 255])
@@ -36,7 +42,7 @@ class ArrayLoader:
     def __init__(  # noqa: PLR0913, PLR0917 - here images, labels, rows and all settings are brought together
         self,
         images: UInt8[np.ndarray, "all h w c"],
-        labels: Int[np.ndarray, " all"],
+        labels: Labels,
         index: Int[np.ndarray, " n"],
         *,
         batch_size: int,
@@ -50,6 +56,7 @@ class ArrayLoader:
         rank: int = 0,
         world_size: int = 1,
         prefetch: bool | None = None,
+        weights: Float[np.ndarray, " n"] | None = None,
     ) -> None:
         """Keep what is needed; nothing is read. `prefetch` None: a thread gathers ahead where that pays."""
         if not 0 <= rank < world_size or batch_size < world_size:
@@ -57,6 +64,12 @@ class ArrayLoader:
                 f"batch_size is {batch_size}, rank {rank}, world_size {world_size}.",
                 expected="at least one sample for each process, and ranks from 0 to below world_size.",
                 remedy="raise batch_size, the number of samples of all processes together.",
+            )
+        if weights is not None and not shuffle:
+            raise SettingError(
+                "weights are given and shuffle is False.",
+                expected="shuffle=True: samples that are drawn by weight come in no order of their own.",
+                remedy="leave the weights out where samples are judged, not taught.",
             )
         self.batch_size = batch_size
         self.seed = seed
@@ -68,7 +81,8 @@ class ArrayLoader:
         self.world_size = world_size
         self.prefetch = _pays(images, self.device) if prefetch is None else prefetch
         self._images = images
-        self._labels = np.asarray(labels, dtype=np.int64)
+        self._labels = kept_labels(labels)
+        self._weights = weights
         self._index = np.asarray(index, dtype=np.int64)
         self._scale, self._shift = row_of_scales(mean, std, width=images.shape[2])
         self._scale, self._shift = self._scale.to(self.device), self._shift.to(self.device)
@@ -87,6 +101,9 @@ class ArrayLoader:
         """Rows of the table in the order in which epoch `epoch` visits them."""
         if not self.shuffle:
             return self._index
+        if self._weights is not None:
+            chosen: Int[np.ndarray, " n"] = self._index[drawn(self._weights, seed=self.seed, epoch=epoch)]
+            return chosen
         order: Int[np.ndarray, " n"] = self._index[permutation(len(self._index), seed=self.seed, epoch=epoch)]
         return order
 
@@ -123,6 +140,17 @@ class ArrayLoader:
             seed=self.seed,
             epoch=epoch,
         )
+
+
+def kept_labels(labels: Labels) -> Labels:
+    """Labels in the type in which they travel: whole numbers as int64, fractions as float32, masks as they are.
+
+    >>> kept_labels(np.array([1, 2], np.int8)).dtype, kept_labels(np.zeros((2, 1))).dtype
+    (dtype('int64'), dtype('float32'))
+    """
+    if labels.ndim == 3:
+        return labels
+    return np.asarray(labels, dtype=np.float32 if labels.dtype.kind == "f" else np.int64)
 
 
 def row_of_scales(

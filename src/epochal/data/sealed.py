@@ -4,32 +4,35 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Int, Shaped, UInt8
 
 from epochal.data.table import SPLITS, SampleTable
+from epochal.data.withheld import Labels, withheld
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Samples:
     """What the loader needs of a split: the array of all images, the labels of all rows, and the rows that count.
 
-    Labels of a sealed split are -1 here.
+    Labels are classes, rows of values, or masks; those of a sealed split are -1, NaN or 255 here.
+
+    Shapes: labels (all,), (all, k) or (all, h, w); row i belongs to image i.
 
     >>> Samples(images=np.zeros((3, 2, 2, 1), np.uint8), labels=np.array([0, -1, 1]), index=np.array([0, 2])).targets
     array([0, 1])
     """
 
     images: UInt8[np.ndarray, "all h w c"]
-    labels: Int[np.ndarray, " all"]
+    labels: Labels
     index: Int[np.ndarray, " n"]
 
     def __len__(self) -> int:
         return len(self.index)
 
     @property
-    def targets(self) -> Int[np.ndarray, " n"]:
-        """The label of each row of this split."""
-        targets: Int[np.ndarray, " n"] = self.labels[self.index]
+    def targets(self) -> Shaped[np.ndarray, "n ..."]:
+        """The label of each row of this split, as a copy: of masks, better take a batch at a time."""
+        targets: Shaped[np.ndarray, "n ..."] = self.labels[self.index]
         return targets
 
 
@@ -82,9 +85,12 @@ def divide(
     table: SampleTable,
     images: UInt8[np.ndarray, "all h w c"],
     *,
+    targets: Shaped[np.ndarray, "all ..."] | None = None,
     on_open: Callable[[int, str], None] | None = None,
 ) -> Splits:
     """Hand out the splits of a table for training, with the labels of the test split blotted out until it is opened.
+
+    `targets` are the labels of all rows (`Scan.targets`); without them, the classes in the table.
 
     >>> from epochal.data.scan import scan
     >>> from epochal.data.sources import open_source
@@ -94,10 +100,10 @@ def divide(
     >>> len(splits.train), len(splits.test), int(splits.train.labels.min())
     (1439, 179, -1)
     """
-    hidden = table.labels.copy()
-    hidden[table.split_codes == SPLITS.index("test")] = -1
+    labels = table.labels if targets is None else targets
+    hidden = withheld(labels, np.flatnonzero(table.split_codes == SPLITS.index("test")))
     return Splits(
         train=Samples(images=images, labels=hidden, index=table.index("train")),
         val=Samples(images=images, labels=hidden, index=table.index("val")),
-        test=SealedSplit(Samples(images=images, labels=table.labels, index=table.index("test")), on_open=on_open),
+        test=SealedSplit(Samples(images=images, labels=labels, index=table.index("test")), on_open=on_open),
     )
