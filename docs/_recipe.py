@@ -12,7 +12,7 @@ from epochal.recipe.recipe import Recipe, RecipeField, fields_of
 
 HEAD = """# Recipe
 
-<!-- Written by docs/_recipe.py from the dataclasses: change src/epochal/recipe/recipe.py, then run ./go docs -->
+<!-- Written by docs/_recipe.py from the dataclasses: change src/epochal/recipe/, then run ./go docs -->
 
 A recipe says everything that decides a run, beside the data. Nothing has to be set: each value has a default, most are
 then replaced by what the program measures, and what you set stays as you set it. Set values in a file,
@@ -58,6 +58,8 @@ def _values(kind: Any) -> str:
     """
     if typing.get_origin(kind) is typing.Literal:
         return " or ".join(f"`{_toml(value)}`" for value in typing.get_args(kind))
+    if typing.get_origin(kind) is tuple:
+        return f"list, each a {_values(typing.get_args(kind)[0])}"
     plain, *limits = typing.get_args(kind) if typing.get_origin(kind) is typing.Annotated else (kind,)
     word = {int: "whole number", float: "number", bool: "`true` or `false`", str: "text"}.get(plain, f"`{plain}`")
     return ", ".join([word, *_limits(limits)])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -139,8 +140,10 @@ def _validate(flat: Mapping[str, Any]) -> Recipe:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
+        names = re.findall(r"'([^']+)'", first["msg"]) if first["type"] == "literal_error" else []
+        near = difflib.get_close_matches(str(first["input"]), names, n=1, cutoff=0.5)
         raise SettingError(
             f"{key} is {first['input']!r}.",
             expected=first["msg"].removeprefix("Input should be ") + ".",
-            remedy=f"leave {key} out to have it chosen for you.",
+            remedy=f"did you mean {near[0]}?" if near else f"leave {key} out to have it chosen for you.",
         ) from error

@@ -13,19 +13,15 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
-_CLOSED = {"extra": "forbid"}  # read by recipe.config: unknown keys are errors
-
-
-def about(default: Any, text: str) -> Any:
-    """A field with its line of documentation, which the docs and `recipe.toml` quote."""
-    return field(default=default, metadata={"about": text})
+from epochal.recipe.field import CLOSED, about
+from epochal.recipe.learning import AveragingRecipe, LossRecipe, OptimizerRecipe, PenaltyRecipe, ScheduleRecipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataRecipe:
     """What is learned from, and how it is split."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
+    __pydantic_config__: ClassVar[dict[str, Any]] = CLOSED
 
     image_size: Annotated[int, Ge(8), Le(512)] = about(
         64, "side of the square network input in pixels; by rule from the images' sizes (W4.1)"
@@ -40,7 +36,7 @@ class DataRecipe:
 class BaselineRecipe:
     """The first network: small, proven, nothing added (K3.1, K3.2, K3.4, K2.2)."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
+    __pydantic_config__: ClassVar[dict[str, Any]] = CLOSED
 
     lr: Annotated[float, Gt(0)] = about(3e-4, "Adam's learning rate, constant (K3.2, K3.4)")
     batch_size: Annotated[int, Ge(2)] = about(128, "samples per step")
@@ -51,7 +47,7 @@ class BaselineRecipe:
 class NetworkRecipe:
     """The network that the train stage fits."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
+    __pydantic_config__: ClassVar[dict[str, Any]] = CLOSED
 
     name: Literal["resnet"] = about("resnet", "the family of networks (K3.1)")
     width: Annotated[int, Ge(4), Le(1024)] = about(
@@ -60,44 +56,10 @@ class NetworkRecipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LossRecipe:
-    """What is minimised."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
-
-    label_smoothing: Annotated[float, Ge(0), Lt(1)] = about(0.2, "share of the target spread evenly over all classes")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OptimizerRecipe:
-    """SGD with Nesterov momentum (L4); decay on weights alone (W6.1)."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
-
-    batch_size: Annotated[int, Ge(2)] = about(256, "samples per step; by rule smaller for small data sets")
-    lr: Annotated[float, Gt(0)] = about(0.375, "peak learning rate; by rule in proportion to the batch size")
-    momentum: Annotated[float, Ge(0), Lt(1)] = about(0.85, "momentum, Nesterov's form")
-    weight_decay: Annotated[float, Ge(0)] = about(1.33e-3, "decay of weights; never of norms and biases")
-    norm_bias_lr: Annotated[float, Gt(0)] = about(64.0, "rate of norms and biases, as a multiple of lr")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleRecipe:
-    """The learning rate over the time that the train stage has (S9, S10)."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
-
-    name: Literal["linear", "cosine", "constant"] = about("linear", "shape of the fall after the warm-up")
-    warmup: Annotated[float, Ge(0), Lt(1)] = about(0.23, "share of the stage over which the rate rises (S9)")
-    start: Annotated[float, Ge(0), Le(1)] = about(0.2, "rate of the first step, as a share of the peak")
-    final: Annotated[float, Ge(0), Le(1)] = about(0.07, "rate at the end, as a share of the peak")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TransformsRecipe:
     """Augmentation in the train stage (W1.1, K4.2)."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
+    __pydantic_config__: ClassVar[dict[str, Any]] = CLOSED
 
     flip: bool = about(True, "mirror left and right; off where a measurement says that mirroring changes the class")  # noqa: FBT003
     crop_padding: Annotated[int, Ge(0), Le(64)] = about(
@@ -106,19 +68,10 @@ class TransformsRecipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AveragingRecipe:
-    """The running average of the weights that is evaluated and saved (K6.1)."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
-
-    decay: Annotated[float, Ge(0), Lt(1)] = about(0.99, "share of the average that a step leaves in place; 0: none")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeRecipe:
     """How the arithmetic is done; `auto` is settled by a short measurement."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
+    __pydantic_config__: ClassVar[dict[str, Any]] = CLOSED
 
     device: Literal["auto", "cpu", "cuda", "mps"] = about("auto", "where the network runs (L7)")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = about("auto", "number format of the forward pass")
@@ -134,7 +87,7 @@ class Recipe:
     0.2
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _CLOSED
+    __pydantic_config__: ClassVar[dict[str, Any]] = CLOSED
 
     task: Literal["auto", "classification"] = about("auto", "what a target is; auto: from what the data look like")
     seed: Annotated[int, Ge(0), Lt(2**31)] = about(0, "all randomness follows from it (K2.1)")
@@ -147,6 +100,7 @@ class Recipe:
     schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe)
     transforms: TransformsRecipe = field(default_factory=TransformsRecipe)
     averaging: AveragingRecipe = field(default_factory=AveragingRecipe)
+    penalty: PenaltyRecipe = field(default_factory=PenaltyRecipe)
     runtime: RuntimeRecipe = field(default_factory=RuntimeRecipe)
 
     def replace(self, changes: Mapping[str, Any]) -> Recipe:
