@@ -1,0 +1,60 @@
+"""The dense network to be beaten: few convolutions, quick, and hard to get wrong."""
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from epochal.errors import SettingError
+from epochal.layers.convolution import ConvNormAct
+from epochal.models.simple import check_sizes
+
+_SMALLEST = 32
+_STRIDE = 4
+
+
+def small_dense_net(channels_in: int, classes: int, *, image_size: int, width: int = 16) -> "SmallDenseNet":
+    """Make the small network; `image_size` is checked and does not change it.
+
+    Raises: SettingError for sizes that cannot work.
+
+    >>> import torch
+    >>> small_dense_net(3, 11, image_size=64)(torch.randn(2, 3, 64, 50)).shape
+    torch.Size([2, 11, 64, 50])
+    """
+    check_sizes(channels_in=channels_in, classes=classes, image_size=image_size, smallest=_SMALLEST)
+    if width < 1:
+        raise SettingError(f"The width is {width}.", expected="1 or more.", remedy="leave it out: 16.")
+    return SmallDenseNet(channels_in, classes, width=width)
+
+
+class SmallDenseNet(nn.Module):
+    """Four convolutions at a quarter of the resolution, the later two looking far through holes, and no skips.
+
+    A place sees 34 x 34 pixels: texture and near surroundings, not the scene.
+
+    Shapes: (n, c, h, w) to (n, classes, h, w), h and w 32 or more.
+    Source: tips K2.2, K3.2; Yu and Koltun 2016 for the dilations.
+
+    >>> import torch
+    >>> SmallDenseNet(3, 2)(torch.randn(1, 3, 33, 40)).shape
+    torch.Size([1, 2, 33, 40])
+    """
+
+    def __init__(self, channels_in: int, classes: int, *, width: int = 16) -> None:
+        """Make the layers; the one of the logits is last."""
+        super().__init__()
+        self.body = nn.Sequential(
+            ConvNormAct(channels_in, width),
+            nn.MaxPool2d(2, ceil_mode=True),
+            ConvNormAct(width, 2 * width),
+            nn.MaxPool2d(2, ceil_mode=True),
+            ConvNormAct(2 * width, 4 * width),
+            ConvNormAct(4 * width, 4 * width, dilation=2),
+        )
+        self.head = nn.Conv2d(4 * width, classes, 1)
+
+    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k h w"]:
+        """Give the logits of each pixel."""
+        logits = self.head(self.body(images)).float()
+        enlarged = F.interpolate(logits, scale_factor=_STRIDE, mode="bilinear", align_corners=False)
+        return enlarged[:, :, : images.shape[2], : images.shape[3]]
