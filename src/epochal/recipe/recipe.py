@@ -53,6 +53,12 @@ class NetworkRecipe:
     width: Annotated[int, Ge(4), Le(1024)] = about(
         64, "channels of the first residual stage; by rule from images and budget"
     )
+    start: str = about(
+        "", "weights to begin from: a run folder, a model file, or LIBRARY:NAME of timm, torchvision or transformers"
+    )
+    strategy: Literal["auto", "linear", "last-layers", "many-layers", "svm"] = about(
+        "auto", "what of them is trained; by rule from their measured fit and the number of images (W4.4)"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
