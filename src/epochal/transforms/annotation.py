@@ -6,8 +6,85 @@ import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
-from epochal.errors import SettingError
+from epochal.data.batch import Batch
+from epochal.errors import DataError, SettingError
 from epochal.transforms import matrices as motion
+
+IGNORED = 255  # of a mask: no class is known there, and no loss counts it
+
+
+def masks_of(batch: Batch) -> Integer[Tensor, "n h w"]:
+    """Give the masks of a dense batch.
+
+    Raises: DataError where they are of another size than the images.
+
+    >>> images, index = torch.zeros(1, 3, 4, 4), torch.tensor([0])
+    >>> masks_of(Batch(images=images, labels=torch.zeros(1, 4, 4).byte(), index=index, seed=0)).shape
+    torch.Size([1, 4, 4])
+    """
+    high, wide = batch.labels.shape[1:]
+    if batch.images.shape[2:] != (high, wide):
+        raise DataError(
+            f"Masks of {wide} x {high} pixels belong to images of {batch.images.shape[3]} x {batch.images.shape[2]}.",
+            expected="the same size, so that they move alike.",
+            remedy="resize both when they are read, masks by nearest neighbour.",
+        )
+    return batch.labels
+
+
+def carried(
+    batch: Batch,
+    images: Float[Tensor, "n c high wide"],
+    *,
+    matrices: Float[Tensor, "n 3 3"],
+    beyond: motion.Beyond = "zeros",
+    when_mirrored: Sequence[int] | None = None,
+) -> Batch:
+    """Give the batch with `images`, which `matrices` moved, and let all that is drawn on them move alike.
+
+    Masks take the nearest label; where the image shows nothing the label is 255, where it shows its edge or its
+    reflection (`beyond`) the label is the one of that pixel. Boxes are cut at the edges, those that left are all zeros.
+    Points may leave the image.
+
+    Raises: DataError for masks of another size, SettingError as `warped_keypoints`.  Source: tips W1.1, L6, K4.2.
+
+    >>> from epochal.transforms.matrices import translation
+    >>> images = torch.tensor([[[[5., 6., 7.]]]])
+    >>> batch = Batch(images=images, labels=torch.tensor([[[0, 1, 2]]]), index=torch.tensor([0]), seed=0)
+    >>> carried(batch, images.roll(1, 3), matrices=translation(torch.tensor([1.]), torch.tensor([0.]))).labels
+    tensor([[[255,   0,   1]]])
+    """
+    size = (images.shape[2], images.shape[3])
+    changes = moved_marks(batch, matrices, size=size, when_mirrored=when_mirrored)
+    if batch.dense:
+        changes["labels"] = warped_masks(masks_of(batch), matrices, fill=IGNORED, size=size, beyond=beyond)
+    return batch.replace(images=images, **changes)
+
+
+def moved_marks(
+    batch: Batch,
+    matrices: Float[Tensor, "n 3 3"],
+    *,
+    size: tuple[int, int],
+    when_mirrored: Sequence[int] | None = None,
+) -> dict[str, Tensor]:
+    """Move the boxes and points of a batch, where it has any; boxes that left the image of `size` are all zeros.
+
+    Raises: SettingError as `warped_keypoints`.  Source: tips W1.1, L6, K4.2.
+
+    >>> images, index = torch.zeros(1, 3, 4, 4), torch.tensor([0])
+    >>> batch = Batch(images=images, labels=index, index=index, seed=0, keypoints=torch.tensor([[[1.0, 2.0]]]))
+    >>> moved_marks(batch, motion.translation(torch.tensor([1.0]), torch.tensor([0.0])), size=(4, 4))
+    {'keypoints': tensor([[[2., 2.]]])}
+    """
+    moved: dict[str, Tensor] = {}
+    if batch.boxes is not None:
+        boxes, left = warped_boxes(batch.boxes, matrices.to(batch.boxes.device), size=size)
+        moved["boxes"] = torch.where((left > 0)[..., None], boxes, 0)
+    if batch.keypoints is not None:
+        motions = matrices.to(batch.keypoints.device)
+        moved["keypoints"] = warped_keypoints(batch.keypoints, motions, when_mirrored=when_mirrored)
+    return moved
 
 
 def warped_masks(
@@ -16,10 +93,12 @@ def warped_masks(
     *,
     fill: int,
     size: tuple[int, int] | None = None,
+    beyond: motion.Beyond = "zeros",
 ) -> Integer[Tensor, "n high wide"] | Bool[Tensor, "n high wide"]:
-    """Move masks as `warped` moves images, each pixel taking the nearest label, `fill` where nothing was.
+    """Move masks as `warped` moves images, each pixel taking the nearest label; beyond the edges as `beyond` says.
 
-    No label is ever blended with another, so none appears that was not there.
+    "zeros" stands for `fill`, "border" for the nearest label, "reflection" for the one in the mirror. No label is ever
+    blended with another, so none appears that was not there.
 
     Shapes: n masks; `size` is (high, wide), by default the input's.  Raises: SettingError where a matrix cannot be
     inverted.  Source: tips W1.1, L6, K4.2.
@@ -38,10 +117,20 @@ def warped_masks(
         (each[:, 0, None, None] * columns + each[:, 1, None, None] * rows[:, None] + each[:, 2, None, None]).floor_()
         for each in back[:, :2].float().unbind(1)
     )
+    if beyond != "zeros":
+        x, y = (_brought_back(each, size=length, beyond=beyond) for each, length in ((x, width), (y, height)))
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     source = torch.where(inside, y * width + x, 0).long().view(n, -1)  # exact in float32 below 2^24 pixels
     found = masks.reshape(n, -1).gather(1, source).view(n, high, wide)
     return found.masked_fill_(~inside, fill)
+
+
+def _brought_back(place: Tensor, *, size: int, beyond: motion.Beyond) -> Tensor:
+    """Where along one axis a place beyond the edges is seen: at the edge, or as far inside it as it lies outside."""
+    if beyond == "border":
+        return place.clamp(0, size - 1)
+    around = place.remainder(2 * size)
+    return torch.minimum(around, 2 * size - 1 - around)
 
 
 def warped_boxes(

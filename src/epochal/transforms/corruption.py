@@ -11,6 +11,7 @@ from torch import Tensor
 
 from epochal.data.batch import Batch
 from epochal.errors import SettingError
+from epochal.transforms.annotation import IGNORED, masks_of
 from epochal.transforms.distributions import normal
 from epochal.transforms.draws import uniform
 
@@ -67,6 +68,15 @@ def erased(
     if filling is None:
         return images.masked_fill(covered, 0)
     return torch.where(covered, filling, images)
+
+
+def _erased_batch(batch: Batch, regions: Int[Tensor, "n 4"], *, filling: Tensor | None = None) -> Batch:
+    """Erase regions, and let nobody be asked what was there: masks are 255 in them."""
+    changes = {"images": erased(batch.images, regions, filling=filling)}
+    if batch.dense:
+        masks = masks_of(batch)
+        changes["labels"] = masks.masked_fill(covers(regions, size=(masks.shape[1], masks.shape[2])), IGNORED)
+    return batch.replace(**changes)
 
 
 def covers(regions: Int[Tensor, "n 4"], *, size: tuple[int, int]) -> Tensor:
@@ -152,7 +162,8 @@ class Erasing:
     """Erase a rectangle of each image with probability `chance`: its area and shape drawn, wholly inside the image.
 
     The area is an even draw from `area`, height / width an even draw on a log scale from `aspect`; a side longer than
-    the image is cut to it. Filled with the mean colour (zeros), or with noise of the images' own spread.
+    the image is cut to it. Filled with the mean colour (zeros), or with noise of the images' own spread. Masks are 255
+    where the image is gone: what cannot be seen is no mistake. Boxes and points stay.
 
     Units: areas as shares of the image.  Raises: SettingError for what cannot be drawn.
     Source: Zhong et al. 2020, "Random erasing data augmentation"; tip K4.3.
@@ -187,12 +198,14 @@ class Erasing:
     def __call__(self, batch: Batch) -> Batch:
         """Give the batch with parts of some images gone."""
         filling = _noise(batch, torch.arange(len(batch), device=batch.index.device)) if self.fill == "noise" else None
-        return batch.replace(images=erased(batch.images, self.regions(batch), filling=filling))
+        return _erased_batch(batch, self.regions(batch), filling=filling)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cutout:
     """Erase a square of `side` pixels about a random pixel of each image; what hangs over the edge erases nothing.
+
+    Masks are 255 where the image is gone, see `Erasing`.
 
     Units: whole pixels.  Raises: SettingError for a side below 1.  Source: DeVries and Taylor 2017; tip K4.3.
 
@@ -215,7 +228,7 @@ class Cutout:
         left = (drawn[:, 0] * width).long() - self.side // 2
         top = (drawn[:, 1] * height).long() - self.side // 2
         regions = torch.stack((left, top, left + self.side, top + self.side), dim=1)
-        return batch.replace(images=erased(batch.images, regions))
+        return _erased_batch(batch, regions)
 
 
 def _noise(batch: Batch, which: Int[Tensor, " m"]) -> Float[Tensor, "m c h w"]:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
 from epochal.data.batch import Batch
 from epochal.errors import SettingError
+from epochal.transforms import matrices as motion
+from epochal.transforms.annotation import IGNORED, masks_of, moved_marks
 from epochal.transforms.draws import coin, integers
 
 Padding: TypeAlias = Literal["reflect", "zeros"]
@@ -27,9 +29,7 @@ def flipped(images: Float[Tensor, "n c h w"], which: Bool[Tensor, " n"]) -> Floa
     >>> flipped(torch.tensor([[[[1., 2.]]], [[[3., 4.]]]]), torch.tensor([True, False])).flatten()
     tensor([2., 1., 3., 4.])
     """
-    out = images.clone(memory_format=torch.preserve_format)
-    out[which] = images[which].flip(3)
-    return out
+    return _mirrored(images, which, axis=3)
 
 
 def shifted(
@@ -50,15 +50,50 @@ def shifted(
     tensor([0., 1., 2.])
     """
     n, channels, height, width = images.shape
-    rows, inside_y = _sources(dy, height, padding=padding)
-    columns, inside_x = _sources(dx, width, padding=padding)
-    sample = torch.arange(n, device=images.device)[:, None, None]
-    pixels = (sample * height + rows[:, :, None]) * width + columns[:, None, :]
+    pixels, inside = _places(dy, dx, size=(height, width), padding=padding)
     flat = images.permute(0, 2, 3, 1).reshape(-1, channels)  # a view where the batch is channels_last
     out = flat.index_select(0, pixels.reshape(-1)).view(n, height, width, channels)
     if padding == "zeros":
-        out.mul_((inside_y[:, :, None] & inside_x[:, None, :])[..., None])
+        out.mul_(inside[..., None])
     return out.permute(0, 3, 1, 2)
+
+
+def shifted_masks(
+    masks: Integer[Tensor, "n h w"],
+    *,
+    dy: Int[Tensor, " n"],
+    dx: Int[Tensor, " n"],
+    padding: Padding = "reflect",
+    fill: int = IGNORED,
+) -> Integer[Tensor, "n h w"]:
+    """Move masks as `shifted` moves images: reflected where the image is, `fill` where the image is zero.
+
+    Shapes: n masks.  Units: pixels.  Raises: SettingError as `shifted`.  Source: tips L6, W1.1.
+
+    >>> shifted_masks(torch.tensor([[[1, 2, 3]]]), dy=torch.tensor([0]), dx=torch.tensor([1]), padding="zeros")
+    tensor([[[255,   1,   2]]])
+    """
+    n, height, width = masks.shape
+    pixels, inside = _places(dy, dx, size=(height, width), padding=padding)
+    out = masks.reshape(-1).index_select(0, pixels.reshape(-1)).view(n, height, width)
+    return out if padding == "reflect" else out.masked_fill_(~inside, fill)
+
+
+def _mirrored(values: Tensor, which: Bool[Tensor, " n"], *, axis: int) -> Tensor:
+    out = values.clone(memory_format=torch.preserve_format)
+    out[which] = values[which].flip(axis)
+    return out
+
+
+def _places(
+    dy: Int[Tensor, " n"], dx: Int[Tensor, " n"], *, size: tuple[int, int], padding: Padding
+) -> tuple[Int[Tensor, "n h w"], Bool[Tensor, "n h w"]]:
+    """The number of the pixel that comes to each place, counted over all samples, and whether it is inside."""
+    rows, inside_y = _sources(dy, size[0], padding=padding)
+    columns, inside_x = _sources(dx, size[1], padding=padding)
+    sample = torch.arange(len(dy), device=dy.device)[:, None, None]
+    pixels = (sample * size[0] + rows[:, :, None]) * size[1] + columns[:, None, :]
+    return pixels, inside_y[:, :, None] & inside_x[:, None, :]
 
 
 def _sources(shift: Int[Tensor, " n"], size: int, *, padding: Padding) -> tuple[Tensor, Tensor]:
@@ -94,24 +129,53 @@ class HorizontalFlip:
 
     chance: float = 0.5
     alternating: bool = False
+    when_mirrored: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is no probability."""
-        if not 0 <= self.chance <= 1:
-            raise SettingError(f"The chance of a flip is {self.chance}.", expected="0 to 1.", remedy="0.5.")
+        _check_chance(self.chance)
 
     def __call__(self, batch: Batch) -> Batch:
         """Give the batch with some images mirrored."""
+        epoch = 0 if self.alternating else batch.epoch
+        which = coin(batch.index, seed=batch.seed, epoch=epoch, stream="flip", chance=self.chance)
         if self.alternating:
-            first = coin(batch.index, seed=batch.seed, epoch=0, stream="flip", chance=self.chance)
-            return batch.replace(images=flipped(batch.images, first ^ bool(batch.epoch % 2)))
-        which = coin(batch.index, seed=batch.seed, epoch=batch.epoch, stream="flip", chance=self.chance)
-        return batch.replace(images=flipped(batch.images, which))
+            which ^= bool(batch.epoch % 2)
+        return _mirrored_batch(batch, which, axis=3, when_mirrored=self.when_mirrored)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerticalFlip:
+    """Turn each image upside down in a mirror with probability `chance`: for images without an up and down.
+
+    Masks, boxes and points are mirrored too; `when_mirrored` says which point each becomes.
+
+    Raises: SettingError if `chance` is no probability.  Source: tip L6.
+
+    >>> images, zero = torch.arange(3.).view(1, 1, 3, 1), torch.tensor([0])
+    >>> batch = Batch(images=images, labels=zero, index=zero, seed=0)
+    >>> VerticalFlip(chance=1.0)(batch).images.flatten()
+    tensor([2., 1., 0.])
+    """
+
+    chance: float = 0.5
+    when_mirrored: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no probability."""
+        _check_chance(self.chance)
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Give the batch with some images upside down."""
+        which = coin(batch.index, seed=batch.seed, epoch=batch.epoch, stream="vertical-flip", chance=self.chance)
+        return _mirrored_batch(batch, which, axis=2, when_mirrored=self.when_mirrored)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translate:
     """Shift each image by up to `reach` whole pixels, every direction alike: a random crop of the padded image.
+
+    Masks are reflected as images are, and 255 where images are zero; boxes and points move along.
 
     Raises: SettingError if `reach` is below 0.  Units: pixels.  Source: tip L6; He et al. 2016, section 4.2.
 
@@ -135,4 +199,36 @@ class Translate:
         draws = integers(
             batch.index, 2, below=2 * self.reach + 1, seed=batch.seed, epoch=batch.epoch, stream="translate"
         ) - self.reach  # fmt: skip
-        return batch.replace(images=shifted(batch.images, dy=draws[:, 0], dx=draws[:, 1], padding=self.padding))
+        dy, dx = draws.unbind(1)
+        moved: dict[str, Tensor] = {}
+        if _has_marks(batch):
+            size = (batch.images.shape[2], batch.images.shape[3])
+            moved = moved_marks(batch, motion.translation(dx.double(), dy.double()), size=size)
+        if batch.dense:
+            moved["labels"] = shifted_masks(masks_of(batch), dy=dy, dx=dx, padding=self.padding)
+        return batch.replace(images=shifted(batch.images, dy=dy, dx=dx, padding=self.padding), **moved)
+
+
+def _mirrored_batch(
+    batch: Batch, which: Bool[Tensor, " n"], *, axis: int, when_mirrored: tuple[int, ...] | None
+) -> Batch:
+    """Mirror the chosen images and all that is drawn on them along one axis of the images."""
+    moved: dict[str, Tensor] = {}
+    if _has_marks(batch):
+        across, down = (torch.where(which & (axis == each), -1.0, 1.0).double() for each in (3, 2))
+        size = (batch.images.shape[2], batch.images.shape[3])
+        mirror = motion.centred(motion.scaling(across, down), source=size, target=size)
+        moved = moved_marks(batch, mirror, size=size, when_mirrored=when_mirrored)
+    if batch.dense:
+        moved["labels"] = _mirrored(masks_of(batch), which, axis=axis - 1)
+    return batch.replace(images=_mirrored(batch.images, which, axis=axis), **moved)
+
+
+def _has_marks(batch: Batch) -> bool:
+    """Whether there is anything for which matrices need to be made: without, they would cost more than the flip."""
+    return batch.boxes is not None or batch.keypoints is not None
+
+
+def _check_chance(chance: float) -> None:
+    if not 0 <= chance <= 1:
+        raise SettingError(f"The chance of a flip is {chance}.", expected="0 to 1.", remedy="0.5.")

@@ -5,11 +5,15 @@ the right, y downwards, the image covers [0, width] x [0, height], and the pixel
 So edges of boxes, points and pixels all move by the same numbers. Motions are chained by `@`, the last one to the left.
 """
 
+from typing import Literal, TypeAlias
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from epochal.errors import SettingError
+
+Beyond: TypeAlias = Literal["zeros", "border", "reflection"]  # what is seen where the image ends
 
 
 def rotation(degrees: Float[Tensor, " n"]) -> Float[Tensor, "n 3 3"]:

@@ -1,7 +1,8 @@
 """Two samples in one: mixup and cutmix, with labels that say exactly how much of each is there.
 
 Labels become a distribution over classes per sample, which `epochal.losses.classification.cross_entropy` takes as it
-is. Who is mixed with whom depends on the batch, as it must; every share and every rectangle belongs to its sample.
+is; rows of values are blended, and masks are cut with their images. Who is mixed with whom depends on the batch, as it
+must; every share and every rectangle belongs to its sample.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from epochal.data.batch import Batch
 from epochal.errors import SettingError
+from epochal.transforms.annotation import masks_of
 from epochal.transforms.corruption import covers
 from epochal.transforms.distributions import symmetric_beta
 from epochal.transforms.draws import coin, uniform
@@ -116,8 +118,11 @@ def patched(
 class Mixup:
     """Blend each image and label with another of the batch, by a share drawn from Beta(alpha, alpha) for each.
 
-    Raises: SettingError if `alpha` is not above 0, or `chance` no probability.
-    Source: Zhang et al. 2018 (0.2 on ImageNet, 1 on CIFAR-10); tip K4.3.
+    Labels that are rows already (several labels, values) are blended as they are, `classes` counts their columns.
+    Values on a circle must not be: half way between 9.9 and 0.1 of 10 lies 0, not 5.
+
+    Raises: SettingError if `alpha` is not above 0, or `chance` no probability; for masks, boxes and points, of which
+    blended images would need two each.  Source: Zhang et al. 2018 (0.2 on ImageNet, 1 on CIFAR-10); tip K4.3.
 
     >>> batch = Batch(images=torch.rand(3, 3, 8, 8), labels=torch.tensor([0, 1, 2]), index=torch.arange(3), seed=0)
     >>> Mixup(classes=3)(batch).labels.sum(1)
@@ -134,6 +139,13 @@ class Mixup:
 
     def __call__(self, batch: Batch) -> Batch:
         """Give the batch with images and labels mixed."""
+        if batch.dense:
+            raise SettingError(
+                "Mixup received masks.",
+                expected="one label for each image: a pixel of two blended images has two classes.",
+                remedy="cutmix, or copy-paste.",
+            )
+        _refuse_marks(batch, name="Mixup")
         draw = {"seed": batch.seed, "epoch": batch.epoch}
         others = partners(batch.index, seed=batch.seed, epoch=batch.epoch, stream="mixup")
         shares = symmetric_beta(batch.index, alpha=self.alpha, stream="mixup-share", **draw)
@@ -149,9 +161,11 @@ class Cutmix:
     """Put a rectangle of another image of the batch over each image; the label follows the pixels exactly.
 
     The rectangle has the image's shape, and 1 - s of its area with s from Beta(alpha, alpha), about an evenly drawn
-    middle; where it hangs over the edge it is cut, and the label counts what is left of it.
+    middle; where it hangs over the edge it is cut, and the label counts what is left of it. Masks get the rectangle of
+    the other mask, and `classes` does not matter.
 
-    Raises: SettingError if `alpha` is not above 0, or `chance` no probability.  Source: Yun et al. 2019; tip K4.3.
+    Raises: SettingError if `alpha` is not above 0, or `chance` no probability; for boxes and points, of which a part
+    would be covered.  Source: Yun et al. 2019; tip K4.3.
 
     >>> batch = Batch(images=torch.rand(3, 3, 8, 8), labels=torch.tensor([0, 1, 2]), index=torch.arange(3), seed=0)
     >>> Cutmix(classes=3)(batch).labels.sum(1)
@@ -180,10 +194,25 @@ class Cutmix:
 
     def __call__(self, batch: Batch) -> Batch:
         """Give the batch with images and labels mixed."""
+        _refuse_marks(batch, name="Cutmix")
         others = partners(batch.index, seed=batch.seed, epoch=batch.epoch, stream="cutmix")
-        images, shares = patched(batch.images, others, regions=self.regions(batch))
+        regions = self.regions(batch)
+        images, shares = patched(batch.images, others, regions=regions)
+        if batch.dense:
+            masks = masks_of(batch)
+            covered = covers(regions, size=(masks.shape[1], masks.shape[2]))
+            return batch.replace(images=images, labels=torch.where(covered, masks[others], masks))
         labels = mixed_labels(batch.labels, others, shares=shares, classes=self.classes)
         return batch.replace(images=images, labels=labels)
+
+
+def _refuse_marks(batch: Batch, *, name: str) -> None:
+    if batch.boxes is not None or batch.keypoints is not None:
+        raise SettingError(
+            f"{name} received boxes or points.",
+            expected="labels of whole images.",
+            remedy="transforms that move or recolour images, or CopyPaste.",
+        )
 
 
 def _check(alpha: float, chance: float) -> None:

@@ -17,6 +17,7 @@ from epochal.data.batch import Batch
 from epochal.errors import SettingError
 from epochal.transforms import matrices as motion
 from epochal.transforms import tone
+from epochal.transforms.annotation import carried
 from epochal.transforms.color import jitter_matrices, mean_luma, on_grays, recolored
 from epochal.transforms.draws import coin, uniform
 from epochal.transforms.normalize import denormalized, normalized
@@ -26,6 +27,7 @@ MOTIONS = ("shear-x", "shear-y", "translate-x", "translate-y", "rotate")
 COLORS = ("brightness", "color", "contrast")
 TONES = ("sharpness", "posterize", "solarize", "autocontrast", "equalize")
 OPERATIONS = ("identity", *MOTIONS, *COLORS, *TONES)
+_FIELDS = ("images", "labels", "boxes", "keypoints")
 Simulator: TypeAlias = Callable[[Batch], Batch]
 Statistics: TypeAlias = tuple[Sequence[float], Sequence[float]]  # mean and std of each channel
 
@@ -95,16 +97,35 @@ def _moved(
     images: Tensor, names: Sequence[str], *, kinds: Tensor, strength: Tensor, reach: Reach, statistics: Statistics
 ) -> Tensor:
     """Lean, shift and turn, each sample in its own way, in one resampling."""
-    del statistics  # 0 is the mean colour whatever it is
-    height, width = images.shape[2:]
-    lean_x, lean_y, right, down, turn = (strength * (kinds == number) for number in range(len(names)))
+    del statistics, names  # 0 is the mean colour whatever it is
+    size = (images.shape[2], images.shape[3])
+    return warped(images, _motions(kinds, strength=strength, reach=reach, size=size))
+
+
+def _motions(kinds: Tensor, *, strength: Tensor, reach: Reach, size: tuple[int, int]) -> Float[Tensor, "n 3 3"]:
+    """The matrix of each sample, for the kinds as `MOTIONS` counts them; any other kind stays where it is."""
+    height, width = size
+    lean_x, lean_y, right, down, turn = (strength * (kinds == number) for number in range(len(MOTIONS)))
     matrices = motion.rotation(turn * reach.degrees)
     matrices[:, 0, 1] += lean_x * reach.shear
     matrices[:, 1, 0] += lean_y * reach.shear
     matrices = motion.centred(matrices, source=(height, width), target=(height, width))
     matrices[:, 0, 2] += right * reach.shift * width
     matrices[:, 1, 2] += down * reach.shift * height
-    return warped(images, matrices)
+    return matrices
+
+
+def _operated_batch(
+    batch: Batch, operations: Tensor, *, strengths: Tensor, reach: Reach, statistics: Statistics
+) -> Batch:
+    """Apply operations to a batch: masks, boxes and points move with the images that move."""
+    mean, std = statistics
+    images = operated(batch.images, operations, strengths=strengths, reach=reach, mean=mean, std=std)
+    if not batch.dense and batch.boxes is None and batch.keypoints is None:
+        return batch.replace(images=images)
+    kinds = operations - OPERATIONS.index(MOTIONS[0])
+    size = (images.shape[2], images.shape[3])
+    return carried(batch, images, matrices=_motions(kinds, strength=strengths.double(), reach=reach, size=size))
 
 
 def _colored(
@@ -174,12 +195,12 @@ class RandAugment:
     def __call__(self, batch: Batch) -> Batch:
         """Give the batch with each image changed by operations of its own."""
         drawn = uniform(batch.index, 2 * self.number, seed=batch.seed, epoch=batch.epoch, stream="rand-augment")
-        images = batch.images
+        statistics = (self.mean, self.std)
         for turn in range(self.number):
             strengths = torch.where(drawn[:, 2 * turn] < 0.5, -1.0, 1.0) * (self.magnitude / 30)
             operations = (drawn[:, 2 * turn + 1] * len(OPERATIONS)).long()
-            images = operated(images, operations, strengths=strengths, reach=self.reach, mean=self.mean, std=self.std)
-        return batch.replace(images=images)
+            batch = _operated_batch(batch, operations, strengths=strengths, reach=self.reach, statistics=statistics)
+        return batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,11 +225,8 @@ class TrivialAugment:
         """Give the batch with each image changed by one operation of its own."""
         drawn = uniform(batch.index, 3, seed=batch.seed, epoch=batch.epoch, stream="trivial-augment")
         strengths = torch.where(drawn[:, 2] < 0.5, -1.0, 1.0) * (drawn[:, 1] * 31).floor() / 30
-        images = operated(
-            batch.images, (drawn[:, 0] * len(OPERATIONS)).long(), strengths=strengths, reach=self.reach,
-            mean=self.mean, std=self.std,
-        )  # fmt: skip
-        return batch.replace(images=images)
+        operations, statistics = (drawn[:, 0] * len(OPERATIONS)).long(), (self.mean, self.std)
+        return _operated_batch(batch, operations, strengths=strengths, reach=self.reach, statistics=statistics)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,15 +261,19 @@ class Simulated:
         (which,) = chosen.nonzero(as_tuple=True)
         if not len(which):
             return batch
-        part = batch.replace(images=batch.images[which], labels=batch.labels[which], index=batch.index[which])
+        fields = {name: each for name in _FIELDS if (each := getattr(batch, name)) is not None}
+        part = batch.replace(index=batch.index[which], **{name: each[which] for name, each in fields.items()})
         made = self.simulate(part)
-        for name, asked, given in (("images", part.images, made.images), ("labels", part.labels, made.labels)):
-            if asked.shape != given.shape or asked.is_floating_point() != given.is_floating_point():
+        changed = {}
+        for name, whole in fields.items():
+            asked, given = getattr(part, name), getattr(made, name)
+            if given is None or asked.shape != given.shape or asked.is_floating_point() != given.is_floating_point():
+                shown = "none" if given is None else f"of shape {tuple(given.shape)}, {given.dtype}"
                 raise SettingError(
-                    f"The simulator made {name} of shape {tuple(given.shape)}, {given.dtype}.",
+                    f"The simulator made {name} {shown}.",
                     expected=f"{tuple(asked.shape)}, {asked.dtype}.",
                     remedy="make as many as the batch has that it receives, of the same size.",
                 )
-        images, labels = batch.images.clone(memory_format=torch.preserve_format), batch.labels.clone()
-        images[which], labels[which] = made.images.to(images), made.labels.to(labels)
-        return batch.replace(images=images, labels=labels)
+            changed[name] = whole.clone(memory_format=torch.preserve_format)
+            changed[name][which] = given.to(whole)
+        return batch.replace(**changed)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from epochal.data.batch import Batch
 from epochal.errors import SettingError
-from epochal.transforms.annotation import warped_masks
+from epochal.transforms.annotation import masks_of, warped_masks
 from epochal.transforms.distributions import normal
 from epochal.transforms.draws import coin, uniform
 from epochal.transforms.mixing import partners
@@ -140,6 +140,7 @@ def lit(
 
 
 _PLACED = Affine(zoom=(0.1, 2.0), shift=0.25, flip=0.5)  # the paper's large jitter
+_NEAR = Affine(zoom=(0.5, 2.0), shift=0.25, flip=0.5)  # whole scenes, of which a tenth would be a few pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,8 +166,7 @@ class CopyPaste:
 
     def __post_init__(self) -> None:
         """Refuse what is no probability."""
-        if not 0 <= self.share <= 1:
-            raise SettingError(f"The share to paste is {self.share}.", expected="0 to 1.", remedy="0.5.")
+        _check_share(self.share)
 
     def __call__(self, batch: Batch, masks: Int[Tensor, "n h w"]) -> tuple[Batch, Int[Tensor, "n h w"]]:
         """Give the batch and the masks with objects pasted in; labels stay, for they are the image's."""
@@ -185,10 +185,59 @@ class CopyPaste:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassPaste:
+    """Paste all pixels of some classes of another image of the batch, moved by `motion`, into each image and its mask.
+
+    `CopyPaste` for masks that know classes and no objects: every one of `classes` is taken with probability `share`,
+    pixels labelled 255 never. What lies beyond the moved image is not pasted.
+
+    Raises: SettingError if `share` is no probability, or for labels that are no masks.
+    Source: Olsson et al. 2021, "ClassMix"; Ghiasi et al. 2021; tip K4.3.
+
+    >>> masks = torch.tensor([[[0, 1]], [[0, 0]]])
+    >>> batch = Batch(images=torch.rand(2, 3, 1, 2), labels=masks, index=torch.arange(2), seed=0)
+    >>> ClassPaste(classes=2, share=1.0, motion=Affine())(batch).labels
+    tensor([[[0, 0]],
+            [[0, 1]]])
+    """
+
+    classes: int
+    share: float = 0.5
+    motion: Affine = _NEAR
+
+    def __post_init__(self) -> None:
+        """Refuse what is no probability."""
+        _check_share(self.share)
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Give the batch with classes pasted into images and masks."""
+        if not batch.dense or batch.boxes is not None or batch.keypoints is not None:
+            raise SettingError(
+                f"Classes shall be pasted where labels have the shape {tuple(batch.labels.shape)}.",
+                expected="masks (n, h, w) of class numbers, without boxes and points.",
+                remedy="cutmix for labels of whole images, CopyPaste for objects.",
+            )
+        others = partners(batch.index, seed=batch.seed, epoch=batch.epoch, stream="class-paste")
+        matrices, masks = self.motion.matrices(batch), masks_of(batch).long()
+        drawn = uniform(batch.index, self.classes, seed=batch.seed, epoch=batch.epoch, stream="class-paste")
+        numbered = torch.where(masks < self.classes, masks + 1, 0)  # as objects: 0 is what is never pasted
+        images, mixed = pasted(
+            batch.images,
+            masks + 1,
+            donors=warped(batch.images[others], matrices, beyond="border"),
+            donor_masks=warped_masks(numbered[others], matrices, fill=0),
+            chosen=drawn < self.share,
+            offset=0,
+        )
+        return batch.replace(images=images, labels=(mixed - 1).to(batch.labels.dtype))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DomainRandomization:
     """Put the foreground of each image before a texture with probability `chance`, and light it from a side.
 
     What no simulator renders right, the background and the light, is made so various that the real one is one more.
+    Where nobody says what the foreground is, all of the image is, and the light alone changes.
     Blur and noise stand in `epochal.transforms.corruption`, colours in `epochal.transforms.color`.
 
     Units: `light` is the steepest slope, see `lit`; `mean` and `std` those by which the images were normalised.
@@ -214,13 +263,21 @@ class DomainRandomization:
         if not 0 <= self.light <= 0.5:
             raise SettingError(f"The light slopes by {self.light}.", expected="0 to 0.5.", remedy="0.3.")
 
-    def __call__(self, batch: Batch, foreground: Bool[Tensor, "n h w"]) -> Batch:
+    def __call__(self, batch: Batch, foreground: Bool[Tensor, "n h w"] | None = None) -> Batch:
         """Give the batch with other backgrounds and other light."""
+        images = batch.images if foreground is None else self._before_textures(batch, foreground)
+        slopes = (2 * uniform(batch.index, 2, seed=batch.seed, epoch=batch.epoch, stream="light") - 1) * self.light
+        return batch.replace(images=lit(images, slopes=slopes, mean=self.mean, std=self.std))
+
+    def _before_textures(self, batch: Batch, foreground: Bool[Tensor, "n h w"]) -> Float[Tensor, "n c h w"]:
         channels, height, width = batch.images.shape[1:]
         kept = foreground | ~coin(
             batch.index, seed=batch.seed, epoch=batch.epoch, stream="background", chance=self.chance
         )[:, None, None]  # fmt: skip
         patterns = textures(batch.index, shape=(channels, height, width), seed=batch.seed, epoch=batch.epoch)
-        images = on_background(batch.images, kept, backgrounds=patterns.to(batch.images))
-        slopes = (2 * uniform(batch.index, 2, seed=batch.seed, epoch=batch.epoch, stream="light") - 1) * self.light
-        return batch.replace(images=lit(images, slopes=slopes, mean=self.mean, std=self.std))
+        return on_background(batch.images, kept, backgrounds=patterns.to(batch.images))
+
+
+def _check_share(share: float) -> None:
+    if not 0 <= share <= 1:
+        raise SettingError(f"The share to paste is {share}.", expected="0 to 1.", remedy="0.5.")

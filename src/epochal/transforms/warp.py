@@ -6,7 +6,7 @@ alone (a flip, a shift), `epochal.transforms.geometry` moves pixels without any 
 
 import math
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -16,9 +16,10 @@ from torch import Tensor
 from epochal.data.batch import Batch
 from epochal.errors import SettingError
 from epochal.transforms import matrices as motion
+from epochal.transforms.annotation import carried
 from epochal.transforms.draws import uniform
 
-Beyond: TypeAlias = Literal["zeros", "border", "reflection"]
+Beyond: TypeAlias = motion.Beyond
 
 
 def warped(
@@ -74,7 +75,8 @@ class Affine:
     either side; shifted by up to `shift` of its width and height. `size` cuts the middle of another size out: shift
     (256 - 224) / 2 / 256 with size (224, 224) is the random crop of 224 out of 256.
 
-    `matrices(batch)` gives the motions, by which masks, boxes and points move too (`epochal.transforms.annotation`).
+    Masks, boxes and points move along, see `epochal.transforms.annotation`; `when_mirrored` reorders points in mirrored
+    images. `matrices(batch)` gives the motions.
 
     Units: degrees, degrees, a share of the image's side; `size` is (height, width) in pixels.
     Raises: SettingError for settings that no image survives.  Source: tips W1.1, L6, K4.2.
@@ -92,6 +94,7 @@ class Affine:
     flip: float = 0.0
     size: tuple[int, int] | None = None
     beyond: Beyond = "zeros"
+    when_mirrored: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse settings that no image survives."""
@@ -121,8 +124,9 @@ class Affine:
 
     def __call__(self, batch: Batch) -> Batch:
         """Give the batch with each image moved by a draw of its own."""
-        images = warped(batch.images, self.matrices(batch), size=self.size, beyond=self.beyond)
-        return batch.replace(images=images)
+        matrices = self.matrices(batch)
+        images = warped(batch.images, matrices, size=self.size, beyond=self.beyond)
+        return carried(batch, images, matrices=matrices, beyond=self.beyond, when_mirrored=self.when_mirrored)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +135,7 @@ class ResizedCrop:
 
     The area is an even draw from `area` (shares of the image), width / height an even draw on a log scale from
     `aspect`; the first of ten draws that fits inside is taken, else the largest part of an allowed shape. Places are
-    not rounded to whole pixels. Mirrored with probability `flip`.
+    not rounded to whole pixels. Mirrored with probability `flip`. Masks, boxes and points move along, as in `Affine`.
 
     Units: `size` is (height, width) in pixels.  Raises: SettingError for shares outside (0, 1] and empty ranges.
     Source: Szegedy et al. 2015, section 6; tips W1.1, L6, K4.2.
@@ -146,6 +150,7 @@ class ResizedCrop:
     aspect: tuple[float, float] = (3 / 4, 4 / 3)
     flip: float = 0.0
     beyond: Beyond = "border"
+    when_mirrored: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse parts that cannot be cut."""
@@ -181,8 +186,9 @@ class ResizedCrop:
 
     def __call__(self, batch: Batch) -> Batch:
         """Give the batch with a part of each image in its place."""
-        images = warped(batch.images, self.matrices(batch), size=self.size, beyond=self.beyond)
-        return batch.replace(images=images)
+        matrices = self.matrices(batch)
+        images = warped(batch.images, matrices, size=self.size, beyond=self.beyond)
+        return carried(batch, images, matrices=matrices, beyond=self.beyond, when_mirrored=self.when_mirrored)
 
 
 def _require(holds: bool, happened: str, *, remedy: str) -> None:  # noqa: FBT001  reads as the condition it is
