@@ -53,6 +53,22 @@ class NetworkRecipe:
     width: Annotated[int, Ge(4), Le(1024)] = about(
         64, "channels of the first residual stage; by rule from images and budget"
     )
+    depth: Annotated[int, Ge(1), Le(8)] = about(1, "convolutions in the residual block of each stage")
+    norm: Literal["auto", "batch", "group", "layer", "layer_per_pixel", "instance", "by-batch-size"] = about(
+        "auto", "normalisation; auto: over the batch; by-batch-size: over the batch where it holds 10 or more (L1)"
+    )
+    activation: Literal["relu", "leaky_relu", "prelu", "rrelu", "sigmoid", "tanh"] = about(
+        "relu", "what stands behind each normalisation (W5.1, W5.2, W5.3)"
+    )
+    initialization: Literal["default", "zeros", "small", "calibrated", "xavier", "he", "data-dependent"] = about(
+        "default", "where weights begin; default: as the identity; zeros: to see that it fails (W3.1 to W3.4, S12)"
+    )
+    dropout: Annotated[float, Ge(0), Lt(1)] = about(0.0, "share of features dropped before the last layer (S16)")
+    spatial_dropout: Annotated[float, Ge(0), Lt(1)] = about(0.0, "share of channels dropped between stages (L2)")
+    drop_path: Annotated[float, Ge(0), Lt(1)] = about(
+        0.0, "chance that the last residual block is skipped, less for earlier ones (S17)"
+    )
+    separable: bool = about(False, "convolutions in two steps, over space and over channels (L9, S6)")  # noqa: FBT003
     start: str = about(
         "", "weights to begin from: a run folder, a model file, or LIBRARY:NAME of timm, torchvision or transformers"
     )
@@ -70,6 +86,19 @@ class TransformsRecipe:
     flip: bool = about(True, "mirror left and right; off where a measurement says that mirroring changes the class")  # noqa: FBT003
     crop_padding: Annotated[int, Ge(0), Le(64)] = about(
         2, "pixels by which a crop may be shifted; by rule from the image size"
+    )
+    names: tuple[str, ...] = about((), 'more of them by name, in this order, such as ["hsv-jitter", "mixup"] (K4.3)')
+    strength: Annotated[float, Gt(0), Le(4)] = about(1.0, "how strong the named ones are; 1: as their papers have it")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreprocessingRecipe:
+    """What is done to pixels before the network sees them, by statistics of the training split alone (W2)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = CLOSED
+
+    name: Literal["standardize", "center", "minus-one-to-one", "pca-whitening", "zca"] = about(
+        "standardize", "mean 0 and deviation 1 for each channel, or another preparation by name (W2.1 to W2.4)"
     )
 
 
@@ -104,6 +133,7 @@ class Recipe:
     loss: LossRecipe = field(default_factory=LossRecipe)
     optimizer: OptimizerRecipe = field(default_factory=OptimizerRecipe)
     schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe)
+    preprocessing: PreprocessingRecipe = field(default_factory=PreprocessingRecipe)
     transforms: TransformsRecipe = field(default_factory=TransformsRecipe)
     averaging: AveragingRecipe = field(default_factory=AveragingRecipe)
     penalty: PenaltyRecipe = field(default_factory=PenaltyRecipe)
