@@ -31,6 +31,20 @@ def cross_entropy(
     return F.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=smoothing)
 
 
+def smoothed(labels: Int[Tensor, " n"] | Float[Tensor, "n c"], *, classes: int, amount: float) -> Float[Tensor, "n c"]:
+    """Labels as distributions, a share of each spread evenly over all classes: `(1 - s) t + s / C`.
+
+    Shapes: n samples, c classes.  Raises: SettingError if `amount` is outside [0, 1).
+    Source: Szegedy et al. 2016, section 7.
+
+    >>> smoothed(torch.tensor([1]), classes=2, amount=0.2)
+    tensor([[0.1000, 0.9000]])
+    """
+    _check_smoothing(amount)
+    certain = labels if labels.is_floating_point() else F.one_hot(labels.long(), classes).float()
+    return certain * (1 - amount) + amount / classes
+
+
 def expected_at_init(
     prior: Sequence[float], *, smoothing: float = 0.0, predicted: Sequence[float] | None = None
 ) -> float:

@@ -23,7 +23,7 @@ BLOCK = 1 << 15
 
 def focal(
     logits: Float[Tensor, "n c *places"],
-    labels: Integer[Tensor, "n *places"],
+    labels: Integer[Tensor, "n *places"] | Float[Tensor, "n c *places"],
     *,
     gamma: float = 2.0,
     alpha: Sequence[float] | None = None,
@@ -32,8 +32,9 @@ def focal(
     """Cross-entropy that looks away from what is already right: `-alpha_t (1 - p_t)^gamma log p_t`, by softmax.
 
     At gamma 0 it is cross-entropy to the last bit. `alpha` holds one weight per class. Where the label is
-    `ignore_index` the loss and its gradient are 0. Half-precision logits are widened first. Easy samples cost next to
-    nothing, so the mean is smaller than that of cross-entropy: expect to need a higher learning rate.
+    `ignore_index` the loss and its gradient are 0. Labels in floating point are distributions over the classes, whose
+    loss is the mean over their parts: `sum_k t_k FL_k`. Half-precision logits are widened first. Easy samples cost next
+    to nothing, so the mean is smaller than that of cross-entropy: expect to need a higher learning rate.
 
     Shapes: n samples, c classes, any number of places (pixels) in each.  Units: nats per place, not averaged.
     Raises: SettingError if `gamma` < 0, or `alpha` has not one finite weight of 0 or more per class.
@@ -43,6 +44,11 @@ def focal(
     tensor([0.3466])
     """
     _check_gamma(gamma)
+    if labels.is_floating_point():
+        parts = _focused(-_widened(logits).log_softmax(1), gamma) * labels
+        if alpha is not None:
+            parts = parts * _class_weights(alpha, classes=parts.shape[1]).to(parts).view(-1, *[1] * (parts.ndim - 2))
+        return parts.sum(1)
     surprise = F.cross_entropy(_widened(logits), labels.long(), reduction="none", ignore_index=ignore_index)
     loss = _focused(surprise, gamma)
     if alpha is None:

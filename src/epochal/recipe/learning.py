@@ -17,11 +17,12 @@ class LossRecipe:
     __pydantic_config__: ClassVar[dict[str, Any]] = CLOSED
 
     name: Literal[
-        "auto", "cross-entropy", "focal", "dice", "cross-entropy-dice", "squared", "absolute", "smooth-l1", "huber"
+        "auto", "cross-entropy", "focal", "dice", "cross-entropy+dice", "squared", "absolute", "smooth-l1", "huber"
     ] = about("auto", "the loss; auto: cross-entropy for what is told apart, smooth-l1 for what is measured")
     label_smoothing: Annotated[float, Ge(0), Lt(1)] = about(0.2, "share of the target spread evenly over all classes")
-    class_weights: Literal["none", "balanced", "effective-number"] = about(
-        "none", "weight of a class: alike, by 1 / its samples, or by what its samples say that others did not (W9)"
+    class_weights: Literal["none", "balanced", "median-frequency", "effective-number"] = about(
+        "none",
+        "weight of a class: alike, by 1 / its samples, the same of images it occurs in (masks), or by new samples (W9)",
     )
     effective_beta: Annotated[float, Ge(0), Lt(1)] = about(
         0.999, "effective-number: a class's samples repeat each other past about 1 / (1 - this) of them"
