@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from epochal.report.record import Record
-from epochal.report.verdict import baselines_of, is_share, judge, score_of, scores_of, status_of
+from epochal.report.verdict import judge, status_of
 from epochal.report.wording import GAP
 from report.clock import Event
 
@@ -78,8 +78,6 @@ def test_other_metrics_are_not_per_cent() -> None:
     )
     assert verdict.headline.endswith("the model reaches rmse 3.25 (3 to 3.5).")
     assert verdict.alarms == ()
-    assert is_share("validation accuracy")
-    assert not is_share("rmse")
 
 
 @pytest.mark.parametrize(
@@ -127,13 +125,3 @@ def test_what_is_on_disk_is_told_without_a_score() -> None:
     assert (
         sentences[1].replace(GAP, " ") == "The best model on disk so far, linear, reaches 40.0 % validation accuracy."
     )
-
-
-def test_baselines_may_be_a_list_or_a_mapping() -> None:
-    """Both spellings of summary.json are read; what has no value is left out."""
-    assert [each.name for each in baselines_of({"baselines": {"prior": 0.1, "mine": {"value": 0.2}}})] == [
-        "always guessing the most common class",
-        "mine",
-    ]
-    assert [each.value for each in scores_of(RESULT)] == [0.1, 0.4, 0.9]
-    assert score_of({"value": "nan"}) is None

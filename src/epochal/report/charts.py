@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from markupsafe import Markup
@@ -26,12 +26,13 @@ _WIDTH = 1000  # units of the stretched drawing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One curve: its label, its points (None where a value is missing) and its colour, 1 to 4."""
+    """One curve: its label, its points (None where a value is missing), its colour, 1 to 4; dashed where only meant."""
 
     label: str
     x: Sequence[float]
     y: Sequence[float | None]
     color: int = 1
+    dashed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +87,18 @@ def _thinned(line: Line) -> Line:
     values = np.array([math.nan if value is None else value for value in line.y])
     x, y = thin(np.asarray(line.x, dtype=np.float64), values, points=_POINTS)
     seen = [None if math.isnan(value) else value for value in y.tolist()]
-    return Line(label=line.label, x=x.tolist(), y=seen, color=line.color)
+    return replace(line, x=x.tolist(), y=seen)
 
 
 def _spoken(line: Line, frame: Frame) -> str:
     """The line in words, for those who cannot see it."""
     known = [value for value in line.y if value is not None]
     return f"{line.label} from {frame.value(known[0])} to {frame.value(known[-1])}"
+
+
+def _stroke(line: Line, *, few: bool) -> str:
+    """The classes of a curve beside its colour."""
+    return " dashed" if line.dashed else "" if few else " fine"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +163,7 @@ class _Plot:
                 continue
             steps.append(f"{pen}{self.x.place(x) * _WIDTH:.1f} {self.down(value):g}")
             pen = "L"
-        few = len(line.x) <= _DOTS
+        few = len(line.x) <= _DOTS and not line.dashed
         dots = [
             Markup('<circle class="s{}" cx="{}" cy="{:g}" r="2.5"/>').format(
                 line.color, self.across(x), self.down(value)
@@ -168,7 +174,7 @@ class _Plot:
         return Markup(
             '<svg viewBox="0 0 {0} {1}" width="100%" height="{1}" preserveAspectRatio="none" overflow="visible">'
             '<path class="s{2}{3}" vector-effect="non-scaling-stroke" d="{4}"/></svg>{5}'
-        ).format(_WIDTH, self.frame.height, line.color, "" if few else " fine", "".join(steps), Markup().join(dots))
+        ).format(_WIDTH, self.frame.height, line.color, _stroke(line, few=few), "".join(steps), Markup().join(dots))
 
     def labels(self, lines: Sequence[Line]) -> Markup:
         """The name of each line at its end, moved apart where they would touch."""

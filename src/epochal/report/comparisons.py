@@ -30,15 +30,22 @@ def bar(share: float, *, color: int = 1, low: float | None = None, high: float |
     ).format(kind, color, _at(share), whisker)
 
 
-def interval_dot(value: float, *, low: float | None = None, high: float | None = None, own: bool = False) -> Markup:
-    """A score as a dot on a line from 0 to 1, with its interval.
+def interval_dot(
+    value: float,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    own: bool = False,
+    grid: Sequence[float] = (0, 0.25, 0.5, 0.75, 1),
+) -> Markup:
+    """A score as a dot on a line from 0 to 1, with its interval and the places of the grid behind it.
 
     >>> interval_dot(0.5, low=0.4, high=0.6).count("<line")
     7
     """
-    grid = Markup().join(
-        Markup('<line class="grid" x1="{0}%" x2="{0}%" y1="0" y2="28"/>').format(tenth)
-        for tenth in (0, 25, 50, 75, 100)
+    behind = Markup().join(
+        Markup('<line class="grid" x1="{0:g}%" x2="{0:g}%" y1="0" y2="28"/>').format(round(place * 100, 2))
+        for place in grid
     )
     whisker = Markup()
     if low is not None and high is not None:
@@ -46,7 +53,7 @@ def interval_dot(value: float, *, low: float | None = None, high: float | None =
     return Markup(
         '<svg class="dots{}" width="100%" height="28" overflow="visible" aria-hidden="true">{}'
         '<line class="rail" x1="0" x2="100%" y1="14" y2="14"/>{}<circle cx="{}" cy="14" r="{}"/></svg>'
-    ).format(" own" if own else "", grid, whisker, _at(value), 6 if own else 5)
+    ).format(" own" if own else "", behind, whisker, _at(value), 6 if own else 5)
 
 
 def heat_row(shares: Sequence[float | None], *, tips: Sequence[str]) -> Markup:

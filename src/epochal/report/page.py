@@ -15,9 +15,12 @@ from markupsafe import Markup
 from epochal.report import wording
 from epochal.report.comparisons import bar, interval_dot
 from epochal.report.fields import mapping, text
+from epochal.report.metric import Metric
 from epochal.report.record import Record
+from epochal.report.scales import Scale, ticks_between
+from epochal.report.scores import Score, scores_of
 from epochal.report.sections import checks, cost, data, decisions, dynamics, images, reproduce, result, training
-from epochal.report.verdict import Score, judge, scores_of
+from epochal.report.verdict import judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,8 @@ def render(events: Iterable[object]) -> str:
             title=_title(record),
             verdict=judge(record),
             scores=_scores(record),
+            reading=_reading(record),
+            metric=Metric.of(record).title,
             facts=_facts(record),
             sections=[(section, view) for section, view in views if view is not None],
             missing=[section.title for section, view in views if view is None and section.expected],
@@ -127,11 +132,33 @@ def _written(record: Record) -> str:
 
 
 def _scores(record: Record) -> list[tuple[Score, Markup]]:
-    """The model beside the baselines, each with its drawing."""
+    """The model beside the baselines, each with its drawing: shares from 0 to 1, others as far as they go."""
+    scores = scores_of(record.result, metric=Metric.of(record))
+    ends = [end for each in scores for end in (each.value, each.low, each.high) if end is not None]
+    scale = Scale(low=0.0, high=1.0, ticks=(0.0, 0.25, 0.5, 0.75, 1.0))
+    if scores and not scores[0].metric.is_share:
+        ticks = ticks_between(min(0.0, *ends), max(ends))
+        scale = Scale(low=ticks[0], high=ticks[-1], ticks=ticks)
+
+    def place(value: float | None) -> float | None:
+        return None if value is None else scale.place(value)
+
+    grid = [scale.place(tick) for tick in scale.ticks]
     return [
-        (each, interval_dot(each.value, low=each.low, high=each.high, own=each.own))
-        for each in scores_of(record.result)
+        (
+            each,
+            interval_dot(scale.place(each.value), low=place(each.low), high=place(each.high), own=each.own, grid=grid),
+        )
+        for each in scores
     ]
+
+
+def _reading(record: Record) -> str:
+    """How to read the drawing of the scores, where it is not plain that further right is better."""
+    metric = Metric.of(record)
+    if not scores_of(record.result, metric=metric) or metric.higher_is_better is not False:
+        return ""
+    return f"{metric.title} with its interval, from 0 on: the further left, the better."
 
 
 def _facts(record: Record) -> list[Fact]:

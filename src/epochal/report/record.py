@@ -10,12 +10,13 @@ from epochal.report.fields import Event, mapping, number, numbers, text, whole
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """A step-level series put together from the pieces in the journal."""
+    """A series put together from the pieces in the journal; `over` says what it runs along, steps unless told."""
 
     name: str
     unit: str
     x: tuple[float, ...]
     y: tuple[float | None, ...]
+    over: str = "step"
 
 
 def rewound(events: Iterable[Event], *, key: str) -> list[Event]:
@@ -149,8 +150,10 @@ class Record:
         """The step-level series; where a resumed run repeats steps, the later piece holds."""
         points: dict[str, dict[float, float | None]] = {}
         units: dict[str, str] = {}
+        over: dict[str, str] = {}
         for event in self.select("series"):
             name = text(event.get("name"))
+            over[name] = text(event.get("over")) or over.get(name, "step")
             units[name] = text(event.get("unit")) or units.get(name, "")
             known = points.setdefault(name, {})
             piece = [
@@ -161,7 +164,7 @@ class Record:
                 kept = {x: y for x, y in known.items() if x < first}
                 points[name] = {**kept, **dict(piece)}
         return [
-            Curve(name=name, unit=units[name], x=tuple(sorted(by)), y=tuple(by[x] for x in sorted(by)))
+            Curve(name=name, unit=units[name], x=tuple(sorted(by)), y=tuple(by[x] for x in sorted(by)), over=over[name])
             for name, by in points.items()
             if by
         ]

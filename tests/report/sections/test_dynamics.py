@@ -32,7 +32,7 @@ def test_the_true_class_is_followed() -> None:
     """The heat is the probability of the label, not of the guess; a wrong guess is named in the end."""
     view = seen(NAMES, LABELS, probabilities(1, [0.9, 0.1], [0.7, 0.3]))
     assert [row.final for row in view.rows] == ["90.0\xa0%", "30.0\xa0%"]
-    assert [(row.right, row.guess) for row in view.rows] == [(True, "cat"), (False, "cat")]
+    assert [(row.right, row.guess) for row in view.rows] == [(True, ""), (False, "cat")]
     assert 'fill-opacity="0.300"' in view.rows[1].heat
 
 

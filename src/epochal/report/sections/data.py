@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -10,10 +10,14 @@ from markupsafe import Markup
 from epochal.report import wording
 from epochal.report.comparisons import bar
 from epochal.report.fields import items, mapping, number, numbers, rows, text, texts
+from epochal.report.histogram import histogram
+from epochal.report.metric import Metric
 from epochal.report.record import Record
 
 _MOST_PROBLEMS = 200
 _MOST_GROUPS = 100
+_MOST_CHARTS = 8
+_TITLES = {"multi-label": "Images that have each label", "pixels": "Share of the labelled pixels"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +30,26 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ValueChart:
+    """How the values of one column are distributed, and which group has which colour."""
+
+    name: str
+    svg: Markup
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataView:
     """What the data section shows."""
 
     lead: str
     facts: tuple[tuple[str, str], ...]
     splits: tuple[Row, ...]
-    split_names: tuple[str, ...]
+    values: tuple[ValueChart, ...]
+    values_left_out: int
+    class_heads: tuple[str, ...]
     classes: tuple[Row, ...]
+    classes_title: str
     problems: tuple[tuple[str, str], ...]
     problems_left_out: int
     duplicates: tuple[tuple[str, tuple[str, ...]], ...]
@@ -47,18 +63,24 @@ def build(record: Record) -> DataView | None:
     >>> build(Record.of([{"kind": "measurement", "name": "data.splits", "value": splits}])).lead
     '4 images in 2 classes.'
     """
-    splits = _splits(record)
+    task = Metric.of(record).task
+    told, images = _splits(record), _images(record, task=task)
     problems, duplicates = _problems(record), _duplicates(record)
-    facts = _facts(record)
-    if not (splits or problems or duplicates or facts):
+    facts, charts, pixels = _facts(record), _values(record), _pixels(record)
+    if not (told or images or problems or duplicates or facts or charts or pixels):
         return None
-    classes = record.classes or sorted({name for each in splits.values() for name in each if name})
+    classes = record.classes or sorted({name for each in told.values() for name in each if name})
+    if task == "regression":
+        classes = []  # its names are those of values
     return DataView(
-        lead=_lead(splits, classes=classes, problems=len(problems), duplicates=len(duplicates)),
+        lead=_lead(images, classes=classes, problems=len(problems), duplicates=len(duplicates)),
         facts=facts,
-        splits=_split_rows(splits),
-        split_names=tuple(splits),
-        classes=_class_rows(splits, classes=classes),
+        splits=_split_rows(images),
+        values=charts[:_MOST_CHARTS],
+        values_left_out=max(0, len(charts) - _MOST_CHARTS),
+        class_heads=tuple(pixels or told),
+        classes=_class_rows(pixels or told, classes=classes, write=wording.percent if pixels else wording.count),
+        classes_title=_TITLES["pixels"] if pixels else _TITLES.get(task, "Classes"),
         problems=tuple(problems[:_MOST_PROBLEMS]),
         problems_left_out=max(0, len(problems) - _MOST_PROBLEMS),
         duplicates=tuple(duplicates[:_MOST_GROUPS]),
@@ -77,12 +99,20 @@ def _splits(record: Record) -> dict[str, dict[str, float]]:
     }
 
 
-def _lead(splits: dict[str, dict[str, float]], *, classes: list[str], problems: int, duplicates: int) -> str:
-    total = sum(sum(each.values()) for each in splits.values())
+def _images(record: Record, *, task: str) -> dict[str, float]:
+    """Images in each split: as measured, else summed over the classes where an image has one class only."""
+    told = mapping(record.measured("data.images"))
+    known = {split: found for split, each in told.items() if (found := number(each)) is not None}
+    if known or task == "multi-label":
+        return known
+    return {split: sum(each.values()) for split, each in _splits(record).items()}
+
+
+def _lead(images: dict[str, float], *, classes: list[str], problems: int, duplicates: int) -> str:
     parts = []
-    if splits:
+    if images:
         inside = f" in {wording.counted(len(classes), 'class', many='classes')}" if classes else ""
-        parts.append(f"{wording.counted(total, 'image')}{inside}")
+        parts.append(f"{wording.counted(sum(images.values()), 'image')}{inside}")
     if problems:
         parts.append(f"{wording.counted(problems, 'file')} to look at")
     if duplicates:
@@ -90,16 +120,18 @@ def _lead(splits: dict[str, dict[str, float]], *, classes: list[str], problems: 
     return ", ".join(parts) + "." if parts else ""
 
 
-def _split_rows(splits: dict[str, dict[str, float]]) -> tuple[Row, ...]:
-    sums = {split: sum(each.values()) for split, each in splits.items()}
-    total = sum(sums.values()) or 1.0
+def _split_rows(images: dict[str, float]) -> tuple[Row, ...]:
+    total = sum(images.values()) or 1.0
     return tuple(
         Row(name=split, counts=(wording.count(amount), wording.percent(amount / total)), bar=bar(amount / total))
-        for split, amount in sums.items()
+        for split, amount in images.items()
     )
 
 
-def _class_rows(splits: dict[str, dict[str, float]], *, classes: list[str]) -> tuple[Row, ...]:
+def _class_rows(
+    splits: dict[str, dict[str, float]], *, classes: list[str], write: Callable[[float | None], str]
+) -> tuple[Row, ...]:
+    """Counts, or shares, of each class in each split; the bars compare their sums."""
     sums = {name: sum(each.get(name, 0.0) for each in splits.values()) for name in classes}
     largest = max(sums.values(), default=0.0) or 1.0
     if not any(sums.values()):
@@ -107,11 +139,34 @@ def _class_rows(splits: dict[str, dict[str, float]], *, classes: list[str]) -> t
     return tuple(
         Row(
             name=name,
-            counts=tuple(wording.count(each.get(name, 0.0)) for each in splits.values()),
+            counts=tuple(write(each.get(name, 0.0)) for each in splits.values()),
             bar=bar(sums[name] / largest),
         )
         for name in classes
     )
+
+
+def _pixels(record: Record) -> dict[str, dict[str, float]]:
+    """Share of the pixels of each class by split, as measured on masks."""
+    return {
+        split: {name: found for name, each in mapping(shares).items() if (found := number(each)) is not None}
+        for split, shares in mapping(record.measured("data.pixels")).items()
+        if mapping(shares)
+    }
+
+
+def _values(record: Record) -> tuple[ValueChart, ...]:
+    """The distribution of each measured value, the splits over each other."""
+    charts = []
+    for name, each in mapping(record.measured("data.values")).items():
+        told = mapping(each)
+        edges = [edge for edge in numbers(told.get("edges")) if edge is not None]
+        groups = {split: [count or 0.0 for count in numbers(counts)] for split, counts in told.items()}
+        shown = {split: counts for split, counts in groups.items() if split != "edges" and sum(counts) > 0}
+        svg = histogram(shown, edges=edges, label=name)
+        if svg:
+            charts.append(ValueChart(name=name, svg=svg, groups=tuple(shown)))
+    return tuple(charts)
 
 
 def _facts(record: Record) -> tuple[tuple[str, str], ...]:
@@ -126,7 +181,12 @@ def _facts(record: Record) -> tuple[tuple[str, str], ...]:
     received = (
         f"{size:.0f} × {size:.0f}" + (f", {wording.counted(channels, 'channel')}" if channels else "") if size else ""
     )
+    height, width = ([*numbers(record.measured("data.input_size")), None, None])[:2]
+    if height and width:
+        received = f"{width:.0f} × {height:.0f}" + (f", {wording.counted(channels, 'channel')}" if channels else "")
+    task = record.decisions().get("task", {})
     facts = [
+        ("Task", ": ".join(part for part in (text(task.get("value")), text(task.get("reason"))) if part)),
         ("Source", text(record.measured("data.source"))),
         ("Pixels", wording.listed(shown, most=4) if shown else ""),
         ("The network receives", received),

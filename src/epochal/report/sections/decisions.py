@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from epochal.report import wording
 from epochal.report.fields import Event, mapping, number, rows, text, texts
+from epochal.report.metric import Metric
 from epochal.report.record import Record
-from epochal.report.verdict import is_share, score_of
+from epochal.report.scores import score_of
 
 _ORIGINS = {"user": "yours", "measured": "measured", "default": "default"}
 
@@ -59,14 +60,15 @@ def build(record: Record) -> DecisionsView | None:
     """
     taken = record.select("decision")
     decisions = [_decision(event, taken=taken) for event in record.decisions().values()]
-    models = tuple(_model(event) for event in record.select("model"))
+    metric = Metric.of(record)
+    models = tuple(_model(event, metric=metric.told_by(event)) for event in record.select("model"))
     if not decisions and not models:
         return None
     amounts = {name: sum(each.origin == origin for each in decisions) for origin, name in _ORIGINS.items()}
     parts = [f"{amount} {name}" for name, amount in amounts.items() if amount]
     return DecisionsView(
         lead=f"{wording.counted(len(decisions), 'value')}: {', '.join(parts)}." if parts else "",
-        chosen=tuple(each for each in decisions if each.origin != "default"),
+        chosen=tuple(sorted((each for each in decisions if each.origin != "default"), key=lambda each: each.key != "task")),
         defaults=tuple(each for each in decisions if each.origin == "default"),
         models=models,
         first_model=_first_model(record),
@@ -114,15 +116,11 @@ def _shown(value: object) -> str:
     return wording.figure(value) if isinstance(value, float) and number(value) is not None else text(value)
 
 
-def _model(event: Event) -> Model:
-    score = score_of(event)
+def _model(event: Event, *, metric: Metric) -> Model:
+    score = score_of(event, metric=metric)
     shown = ""
     if score is not None:
-        shown = (
-            score.worded
-            if is_share(event.get("metric"))
-            else f"{text(event.get('metric'))} {wording.figure(score.value)}"
-        )
+        shown = score.worded if metric.is_share else f"{text(event.get('metric'))} {score.worded}"
     return Model(
         at=wording.duration(number(event.get("at"))),
         name=text(event.get("name")),

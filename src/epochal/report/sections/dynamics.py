@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from epochal.report import wording
 from epochal.report.comparisons import heat_row
-from epochal.report.fields import items, number, numbers, text, texts, whole
+from epochal.report.fields import items, mapping, number, numbers, text, texts, whole
+from epochal.report.metric import Metric
 from epochal.report.pictures import Cell, Sheet, sheets_of
 from epochal.report.record import Record, rewound
+from epochal.report.sections.answers import Answer, ManyLabels, Measured, OneClass
+from epochal.report.wording import GAP
 
 _MOST_ROWS = 32
 _MOST_CELLS = 60
+_HEALTHY = "Steady filling is healthy learning; flicker means that the learning rate is too high."
+_WORDS = {  # by task: what is drawn, what stands at the head of the rows, and the ends of the legend
+    "classification": ("Probability of the true class for each image", "True class", (f"0{GAP}%", f"100{GAP}%")),
+    "multi-label": ("Mean probability of the labels of each image", "Labels", (f"0{GAP}%", f"100{GAP}%")),
+    "regression": ("How near the prediction for each image is to the truth", "True value", ("far off", "exact")),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One image of the batch: its class, its heat row, and how it ended."""
+    """One image of the batch: its truth, its heat row, and how it ended."""
 
     label: str
     heat: Markup
@@ -33,6 +43,9 @@ class DynamicsView:
     """What the dynamics section shows."""
 
     lead: str
+    about: str
+    head: str
+    legend: tuple[str, str]
     first: str
     last: str
     rows: tuple[Row, ...]
@@ -48,15 +61,17 @@ def build(record: Record) -> DynamicsView | None:
     True
     """
     by_epoch = {
-        number(event.get("epoch")) or 0.0: [numbers(each) for each in items(event.get("probabilities"))]
+        number(event.get("epoch")) or 0.0: [
+            numbers(each) for each in items(event.get("probabilities")) or items(event.get("values"))
+        ]
         for event in rewound(record.select("dynamics"), key="epoch")
     }
     epochs = [at for at, rows in by_epoch.items() if rows]
-    labels = _labels(record)
-    samples = min(len(labels), max((len(each) for each in by_epoch.values()), default=0))
+    task = Metric.of(record).task
+    answers = _answers(record, task=task)
+    samples = min(len(answers), max((len(each) for each in by_epoch.values()), default=0))
     if not epochs or not samples:
         return None
-    names = texts(record.measured("dynamics.classes")) or record.classes
     shown = _spread(epochs)
     sheets, _ = sheets_of(record.pictures("dynamics"), anchor="dynamics")
     sheet = sheets[0] if sheets and sheets[0].cell_width and len(sheets[0].cells) >= samples else None
@@ -64,11 +79,16 @@ def build(record: Record) -> DynamicsView | None:
         [(at, by_epoch[at][index] if index < len(by_epoch[at]) else []) for at in shown] for index in range(samples)
     ]
     rows = tuple(
-        _row(history, label=labels[index], names=names, cell=sheet.cells[index] if sheet else None)
+        _row(history, answer=answers[index], cell=sheet.cells[index] if sheet else None)
         for index, history in enumerate(histories[:_MOST_ROWS])
     )
+    drawn, head, legend = _WORDS.get(task, _WORDS["classification"])
+    right = "" if task == "regression" else f"{sum(row.right for row in rows)} of {len(rows)} are right in the end."
     return DynamicsView(
-        lead=f"{sum(row.right for row in rows)} of {len(rows)} are right in the end.",
+        lead=right,
+        about=f"{drawn} of one fixed batch, epoch by epoch. {_HEALTHY}",
+        head=head,
+        legend=legend,
         first=wording.epoch(epochs[0]),
         last=wording.epoch(epochs[-1]),
         rows=rows,
@@ -77,11 +97,35 @@ def build(record: Record) -> DynamicsView | None:
     )
 
 
-def _labels(record: Record) -> list[int]:
-    """The true classes of the batch; names are looked up among the classes."""
-    names = {name: index for index, name in enumerate(record.classes)}
-    told = items(record.measured("dynamics.labels"))
-    return [names.get(text(value), -1) if (index := whole(value)) is None else index for value in told]
+def _answers(record: Record, *, task: str) -> Sequence[Answer]:
+    """The truth about each image of the batch, as its task has it."""
+    labels, targets = items(record.measured("dynamics.labels")), items(record.measured("dynamics.targets"))
+    names = texts(record.measured("dynamics.classes")) or record.classes
+    if task == "regression":
+        return _measured(record, targets, labels=texts(labels))
+    if task == "multi-label":
+        return [
+            ManyLabels(present=[value == 1 for value in numbers(row)], names=names, label=text(label) or "none")
+            for label, row in zip(labels, targets, strict=False)
+        ]
+    places = {name: index for index, name in enumerate(record.classes)}
+    known = [places.get(text(value), -1) if (at := whole(value)) is None else at for value in labels]
+    return [
+        OneClass(index=at, names=names, label=names[at] if 0 <= at < len(names) else f"class {at}") for at in known
+    ]
+
+
+def _measured(record: Record, targets: list[object], *, labels: list[str]) -> Sequence[Answer]:
+    """True values; far off is the spread of the values in this batch, on a circle a quarter of it."""
+    told = mapping(record.measured("task")).get("period")
+    period = number(told) or number(record.result.get("period")) or None
+    values = [[each or 0.0 for each in numbers(row) or [number(row)]] for row in targets]
+    columns = list(zip(*values, strict=False))
+    scales = [period / 4 if period else (max(each) - min(each)) / 2 or 1.0 for each in columns]
+    return [
+        Measured(values=row, scales=scales, label=label or ", ".join(map(wording.figure, row)), period=period)
+        for row, label in zip(values, labels or [""] * len(values), strict=False)
+    ]
 
 
 def _spread(epochs: list[float]) -> list[float]:
@@ -92,29 +136,15 @@ def _spread(epochs: list[float]) -> list[float]:
     return [epochs[round(index * last / (_MOST_CELLS - 1))] for index in range(_MOST_CELLS)]
 
 
-def _name(names: list[str], index: int) -> str:
-    return names[index] if 0 <= index < len(names) else f"class {index}"
-
-
-def _row(history: list[tuple[float, list[float | None]]], *, label: int, names: list[str], cell: Cell | None) -> Row:
-    shares = [row[label] if 0 <= label < len(row) else None for _, row in history]
-    guesses = [_guess(row) for _, row in history]
-    tips = [
-        f"epoch {wording.epoch(at)}: {wording.percent(share)} {_name(names, label)}"
-        + (f", says {_name(names, guess)}" if guess is not None and guess != label else "")
-        for (at, _), share, guess in zip(history, shares, guesses, strict=True)
-    ]
+def _row(history: list[tuple[float, list[float | None]]], *, answer: Answer, cell: Cell | None) -> Row:
+    final = history[-1][1]
+    tips = [f"epoch {wording.epoch(at)}: {answer.told(row)}" for at, row in history]
+    guess = answer.guess(final)
     return Row(
-        label=_name(names, label),
-        heat=heat_row(shares, tips=tips),
-        final=wording.percent(shares[-1]),
-        guess=_name(names, guesses[-1]) if guesses[-1] is not None else "",
-        right=guesses[-1] == label,
+        label=answer.label,
+        heat=heat_row([answer.share(row) for _, row in history], tips=tips),
+        final=answer.final(final),
+        guess=guess,
+        right=not guess and answer.share(final) is not None,
         cell=cell,
     )
-
-
-def _guess(row: list[float | None]) -> int | None:
-    """The class with the highest probability."""
-    known = [(value, -index) for index, value in enumerate(row) if value is not None]
-    return -max(known)[1] if known else None

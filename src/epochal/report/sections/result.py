@@ -1,4 +1,4 @@
-"""The score in full: beside the baselines, by class, by confusion, by confidence, and the worst errors."""
+"""The score in full: beside the baselines, by class or by value, by confusion, by confidence, and the worst errors."""
 
 from __future__ import annotations
 
@@ -7,61 +7,32 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from epochal.report import wording
-from epochal.report.comparisons import bar, reliability
-from epochal.report.fields import Event, items, mapping, number, numbers, rows, text, texts
+from epochal.report.comparisons import reliability
+from epochal.report.fields import Event, mapping, number, rows
+from epochal.report.metric import Metric
 from epochal.report.pictures import Sheet, Unshown, sheets_of
 from epochal.report.record import Record
+from epochal.report.sections import by_class, confusion, values
 
-_MATRIX_CLASSES = 20  # a larger matrix cannot be read; its most confused pairs can
-_MOST_PAIRS = 20
-_FAINTEST = 0.12  # opacity of the weakest error that is not zero
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassRow:
-    """One class: numbers to sort by, and how they are written."""
-
-    label: str
-    keys: tuple[float, ...]
-    cells: tuple[str, ...]
-    interval: str
-    bar: Markup
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatrixCell:
-    """One count of the confusion matrix: how strong it is drawn, and its tooltip."""
-
-    count: str
-    strength: str
-    kind: str
-    tip: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confusion:
-    """The matrix where it can be read, and the pairs most often confused."""
-
-    labels: tuple[str, ...]
-    matrix: tuple[tuple[str, tuple[MatrixCell, ...]], ...]
-    pairs: tuple[tuple[str, str, str, str], ...]
-
-    @property
-    def short(self) -> bool:
-        """Whether all names are so short that they need not be turned to stand above their columns."""
-        return max(map(len, self.labels), default=0) <= 3
+_ERRORS = {
+    "segmentation": "Each row shows the image, the labels given and what the model says, in the colours of the classes.",
+    "regression": "Hard images, and sometimes wrong values: worth looking at one by one.",
+}
+_LABELS = "Hard images, and sometimes wrong labels: worth looking at one by one."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultView:
-    """What the result section shows."""
+    """What the result section shows; each part may be missing."""
 
     lead: str
     facts: tuple[tuple[str, str], ...]
     reliability: Markup
-    classes: tuple[ClassRow, ...]
-    confusion: Confusion | None
+    classes: by_class.ClassTable | None
+    values: values.Values | None
+    confusion: confusion.Confusion | None
     errors: tuple[Sheet, ...]
+    errors_lead: str
     unshown: tuple[Unshown, ...]
 
 
@@ -74,56 +45,57 @@ def build(record: Record) -> ResultView | None:
     result = record.result
     if not result:
         return None
+    metric = Metric.of(record)
     sheets, unshown = sheets_of(record.pictures("errors"), anchor="errors")
-    classes = tuple(_class_row(each) for each in rows(result.get("per_class")))
+    classes = by_class.build(result, task=metric.task)
+    noun = "pixel" if metric.task == "segmentation" else "image"
     return ResultView(
-        lead=_lead(classes),
-        facts=_facts(result),
+        lead=classes.lead if classes else "",
+        facts=_facts(result, metric=metric),
         reliability=_reliability(result),
         classes=classes,
-        confusion=_confusion(mapping(result.get("confusion")), known=record.classes),
+        values=values.build(result),
+        confusion=confusion.build(mapping(result.get("confusion")), known=record.classes, noun=noun),
         errors=tuple(sheets),
+        errors_lead=_ERRORS.get(metric.task, _LABELS),
         unshown=tuple(unshown),
     )
 
 
-def _lead(classes: tuple[ClassRow, ...]) -> str:
-    if len(classes) < 3:
-        return ""
-    ranked = sorted(classes, key=lambda row: row.keys[1])
-    hardest, easiest = ranked[0], ranked[-1]
-    return f"Easiest class: {easiest.label} ({easiest.cells[1]} found). Hardest: {hardest.label} ({hardest.cells[1]})."
-
-
-def _facts(result: Event) -> tuple[tuple[str, str], ...]:
+def _facts(result: Event, *, metric: Metric) -> tuple[tuple[str, str], ...]:
     nll, calibration = number(result.get("nll")), mapping(result.get("calibration"))
     ece = number(calibration.get("ece"))
     for key in ("calibration_error", "ece"):
         ece = number(result.get(key)) if ece is None else ece
     temperature, gain = number(result.get("temperature")), mapping(result.get("gain_over_linear"))
+    pixels = number(result.get("pixel_accuracy"))
     facts = [
+        ("Pixels named rightly", wording.percent(pixels) if pixels is not None else ""),
         ("Negative log likelihood", f"{wording.figure(nll)} nats" if nll is not None else ""),
         ("Calibration error", wording.percent(ece) if ece is not None else ""),
-        ("Gain over a linear model, same images", _gain(gain)),
+        ("Gain over a linear model, same images", _gain(gain, metric=metric)),
         ("Temperature", wording.figure(temperature) if temperature is not None else ""),
     ]
     return tuple((name, value) for name, value in facts if value)
 
 
-def _gain(told: Event) -> str:
-    """A difference of shares in points, with its interval."""
+def _gain(told: Event, *, metric: Metric) -> str:
+    """A difference with its interval: of shares in points, of others in their unit; above 0 is better."""
     value, low, high = (number(told.get(key)) for key in ("value", "low", "high"))
     if value is None:
         return ""
+    if not metric.is_share:
+        interval = "" if low is None or high is None else f" ({wording.figure(low)} to {wording.figure(high)})"
+        return f"{metric.show(value)} less{interval}" if value >= 0 else f"{metric.show(-value)} more{interval}"
     interval = "" if low is None or high is None else f" ({low * 100:.1f} to {high * 100:.1f})"
     return f"{value * 100:+.1f}{wording.GAP}points{interval}"
 
 
 def _reliability(result: Event) -> Markup:
-    told = rows(mapping(result.get("calibration")).get("bins"))
+    told = result.get("calibration")
     bins = [
         (confidence, right, amount)
-        for each in told
+        for each in rows(told) or rows(mapping(told).get("bins"))
         if (confidence := number(each.get("confidence"))) is not None
         and (right := number(each.get("accuracy"))) is not None
         and (amount := number(each.get("count")))
@@ -134,71 +106,3 @@ def _reliability(result: Event) -> Markup:
         if total > 0
         else Markup()
     )
-
-
-def _class_row(event: Event) -> ClassRow:
-    support, recall = number(event.get("support")), number(event.get("recall"))
-    precision, f1 = number(event.get("precision")), number(event.get("f1"))
-    low, high = number(event.get("low")), number(event.get("high"))
-    return ClassRow(
-        label=text(event.get("label")),
-        keys=tuple(-1.0 if each is None else each for each in (support, recall, precision, f1)),
-        cells=(wording.count(support), wording.percent(recall), wording.percent(precision), wording.percent(f1)),
-        interval=wording.between(low, high),
-        bar=bar(recall, low=low, high=high) if recall is not None else Markup(),
-    )
-
-
-def _confusion(told: Event, *, known: list[str]) -> Confusion | None:
-    counts = [[each or 0.0 for each in numbers(row)] for row in items(told.get("counts"))]
-    size = min([len(counts), *map(len, counts)]) if counts else 0
-    if size < 2:
-        return None
-    names = texts(told.get("labels")) or known
-    labels = [names[index] if index < len(names) else f"class {index}" for index in range(size)]
-    wrong = [
-        (counts[given][said], given, said)
-        for given in range(size)
-        for said in range(size)
-        if given != said and counts[given][said] > 0
-    ]
-    wrong.sort(key=lambda each: (-each[0], each[1], each[2]))
-    pairs = tuple(
-        (labels[given], labels[said], wording.count(amount), wording.percent(amount / (sum(counts[given]) or 1.0)))
-        for amount, given, said in wrong[:_MOST_PAIRS]
-    )
-    worst = max((amount / (sum(counts[given]) or 1.0) for amount, given, _ in wrong), default=1.0)
-    small = size <= _MATRIX_CLASSES
-    matrix = (
-        tuple(
-            (labels[given], _matrix_row(counts[given], given=given, labels=labels, worst=worst))
-            for given in range(size)
-        )
-        if small
-        else ()
-    )
-    return Confusion(labels=tuple(labels) if small else (), matrix=matrix, pairs=pairs)
-
-
-def _matrix_row(counts: list[float], *, given: int, labels: list[str], worst: float) -> tuple[MatrixCell, ...]:
-    """One row: right answers by their share, errors against the worst error, so that neither hides the other."""
-    total = sum(counts) or 1.0
-    cells = []
-    for said, label in enumerate(labels):
-        share = counts[said] / total
-        right = said == given
-        strength = share if right else (_FAINTEST + (0.8 - _FAINTEST) * share / worst if share else 0.0)
-        weight = " strong" if strength > 0.85 else " middle" if strength > 0.62 else ""  # where black and white swap
-        kind = ("right" if right else "wrong") + weight
-        tip = f"{labels[given]}, taken for {label}: {wording.count(counts[said])} ({wording.percent(share)})"
-        if right:
-            tip = f"{label}, recognised: {wording.count(counts[said])} ({wording.percent(share)})"
-        cells.append(
-            MatrixCell(
-                count=wording.count(counts[said]),
-                strength=f"{strength:.3f}",
-                kind=kind if counts[said] else "none",
-                tip=tip,
-            )
-        )
-    return tuple(cells)

@@ -1,14 +1,15 @@
-"""How the fits went: loss, accuracy and learning rate, per epoch and per step."""
+"""How the fits went: loss, the metric and the learning rate, per epoch and per step, beside what was planned."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
 
 from epochal.report import wording
 from epochal.report.charts import Frame, Line, line_chart
 from epochal.report.fields import Event, number
+from epochal.report.metric import Metric
 from epochal.report.record import Curve, Record
 
 _TITLES = {
@@ -18,6 +19,8 @@ _TITLES = {
     "accuracy": "Accuracy, step by step",
     "images_per_second": "Images per second",
 }
+_PLANNED = ".lr_planned"
+_ALONG = {"step": "steps", "epoch": "number", "progress": "progress"}  # what a series runs along, in epoch events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,19 +58,19 @@ def build(record: Record) -> TrainingView | None:
     >>> build(Record.of(epochs)).lead.replace(wording.GAP, " ")
     'Best on validation: 50.0 % after epoch 1 of 1.'
     """
-    epochs, curves = record.epochs(), record.curves()
+    epochs, curves, metric = record.epochs(), record.curves(), Metric.of(record)
     names = list(dict.fromkeys([*epochs, *(_owner(curve, list(epochs)) for curve in curves)]))
     fits = {}
     for name in names:
-        own = [curve for curve in curves if _owner(curve, list(epochs)) == name]
-        fit = Fit(name=name, charts=_charts(epochs.get(name, []), own), facts=_facts(epochs.get(name, [])))
+        own, looks = [curve for curve in curves if _owner(curve, list(epochs)) == name], epochs.get(name, [])
+        fit = Fit(name=name, charts=_charts(looks, own, metric=metric), facts=_facts(looks))
         if fit.charts or fit.facts:
             fits[name] = fit
     if not fits:
         return None
     main = "train" if "train" in fits else list(fits)[-1]
     return TrainingView(
-        lead=_lead(epochs.get(main, [])),
+        lead=_lead(epochs.get(main, []), metric=metric),
         main=fits[main],
         others=tuple(fit for name, fit in fits.items() if name != main),
     )
@@ -79,17 +82,25 @@ def _owner(curve: Curve, fits: list[str]) -> str:
     return max(matching, key=len) if matching else curve.name.partition(".")[0]
 
 
-def _best(epochs: list[Event]) -> Event | None:
-    scored = [event for event in epochs if number(event.get("val_accuracy")) is not None]
-    return max(scored, key=lambda event: number(event["val_accuracy"]) or 0.0, default=None)
+def _score(event: Event, *, split: str = "val") -> float | None:
+    """The metric at the end of an epoch; older journals call it accuracy."""
+    found = number(event.get(f"{split}_score"))
+    return number(event.get(f"{split}_accuracy")) if found is None else found
 
 
-def _lead(epochs: list[Event]) -> str:
-    best = _best(epochs)
+def _best(epochs: list[Event], *, metric: Metric) -> Event | None:
+    """The first of the epochs with the best score."""
+    best = metric.best(value for event in epochs if (value := _score(event)) is not None)
+    return next((event for event in epochs if best is not None and _score(event) == best), None)
+
+
+def _lead(epochs: list[Event], *, metric: Metric) -> str:
+    best = _best(epochs, metric=metric)
     if best is None:
         return f"{wording.counted(len(epochs), 'epoch')}." if epochs else ""
-    score, at = wording.percent(number(best["val_accuracy"])), wording.epoch(number(best["number"]))
-    return f"Best on validation: {score} after epoch {at} of {wording.epoch(number(epochs[-1]['number']))}."
+    score, at = metric.show(_score(best)), wording.epoch(number(best["number"]))
+    kind = "" if metric.is_share else f"{metric.name} "
+    return f"Best on validation: {kind}{score} after epoch {at} of {wording.epoch(number(epochs[-1]['number']))}."
 
 
 def _facts(epochs: list[Event]) -> tuple[tuple[str, str], ...]:
@@ -106,36 +117,53 @@ def _facts(epochs: list[Event]) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in facts if value)
 
 
-def _charts(epochs: list[Event], curves: list[Curve]) -> tuple[Chart, ...]:
-    best = _best(epochs)
+def _charts(epochs: list[Event], curves: list[Curve], *, metric: Metric) -> tuple[Chart, ...]:
+    best = _best(epochs, metric=metric)
     mark = number(best["number"]) if best is not None and len(epochs) > 1 else None
     loss = Frame(title="Loss", x_label="epoch", mark=mark, mark_label="best on validation")
-    accuracy = Frame(title="Accuracy", x_label="epoch", percent=True, mark=mark, mark_label="best on validation")
+    score = replace(loss, title=metric.title, percent=metric.is_share)
+    losses = {"train": [number(each.get("train_loss")) for each in epochs]}
+    losses["validation"] = [number(each.get("val_loss")) for each in epochs]
+    scores = {"train": [_score(each, split="train") for each in epochs], "validation": [_score(each) for each in epochs]}
     found = [
-        _chart(_per_epoch(epochs, {"train_loss": "train", "val_loss": "validation"}), frame=loss),
-        _chart(_per_epoch(epochs, {"train_accuracy": "train", "val_accuracy": "validation"}), frame=accuracy),
-        *(_step_chart(curve) for curve in curves),
+        _chart(_per_epoch(epochs, losses), frame=loss),
+        _chart(_per_epoch(epochs, scores), frame=score),
+        *(_step_chart(curve) for curve in curves if not curve.name.endswith((".lr", _PLANNED))),
+        _rates(epochs, curves),
     ]
-    if not any(curve.name.endswith(".lr") for curve in curves):
-        found.append(_chart(_per_epoch(epochs, {"lr": "lr"}), frame=Frame(title="Learning rate", x_label="epoch")))
     return tuple(chart for chart in found if chart.svg)
 
 
-def _per_epoch(epochs: list[Event], keys: dict[str, str]) -> list[Line]:
+def _per_epoch(epochs: list[Event], values: dict[str, list[float | None]]) -> list[Line]:
     """Lines over the epochs; a lone epoch makes no curve."""
     x = [number(event["number"]) or 0.0 for event in epochs]
-    lines = [
-        Line(label=label, x=x, y=[number(event.get(key)) for event in epochs], color=color)
-        for color, (key, label) in enumerate(keys.items(), start=1)
-    ]
+    lines = [Line(label=label, x=x, y=y, color=color) for color, (label, y) in enumerate(values.items(), start=1)]
     return [line for line in lines if len(epochs) > 1 and any(value is not None for value in line.y)]
+
+
+def _rates(epochs: list[Event], curves: list[Curve]) -> Chart:
+    """The learning rate as it was, over the one that was planned; along what the plan runs along."""
+    planned = next((curve for curve in curves if curve.name.endswith(_PLANNED)), None)
+    actual = next((curve for curve in curves if curve.name.endswith(".lr")), None)
+    over = planned.over if planned else actual.over if actual else "epoch"
+    if actual is not None and actual.over == over:
+        x, y = list(actual.x), list(actual.y)
+    else:
+        told = [(number(each.get(_ALONG.get(over, over))), number(each.get("lr"))) for each in epochs]
+        known = [(at, rate) for at, rate in told if at is not None]
+        x, y = [at for at, _ in known], [rate for _, rate in known]
+    lines = [Line(label="planned", x=planned.x, y=planned.y, color=2, dashed=True)] if planned else []
+    if len(x) > 1 and any(rate is not None for rate in y):
+        lines.append(Line(label="actual" if planned else "lr", x=x, y=y))
+    label = "share of the schedule" if over == "progress" else over
+    return _chart(lines, frame=Frame(title=_TITLES["lr"], x_label=label))
 
 
 def _step_chart(curve: Curve) -> Chart:
     owner, _, quantity = curve.name.rpartition(".")
     title = _TITLES.get(quantity) or f"{owner} {quantity}".replace("_", " ").replace(".", " ").strip().capitalize()
     frame = Frame(
-        title=f"{title}{f' ({curve.unit})' if curve.unit else ''}", x_label="step", percent=quantity == "accuracy"
+        title=f"{title}{f' ({curve.unit})' if curve.unit else ''}", x_label=curve.over, percent=quantity == "accuracy"
     )
     return _chart([Line(label=quantity.replace("_", " "), x=curve.x, y=curve.y)], frame=frame)
 
