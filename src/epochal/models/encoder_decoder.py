@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from epochal.layers.upsampling import enlarged
 from epochal.models.decoder import decoder
 from epochal.models.encoder import FINEST, Encoder, EncoderShape, encoder_shape_for, fit_encoder_
 from epochal.models.simple import check_sizes
@@ -63,8 +64,7 @@ class EncoderDecoder(nn.Module):
         """Give the logits of each pixel."""
         height, width = images.shape[2:]
         logits = self.head(self.decoder(self.encoder(padded(images, self.encoder.shape.coarsest))))
-        enlarged = F.interpolate(logits.float(), scale_factor=FINEST, mode="bilinear", align_corners=False)
-        return enlarged[:, :, :height, :width]
+        return enlarged(logits, FINEST)[:, :, :height, :width]
 
 
 def padded(images: Float[Tensor, "n c h w"], multiple: int) -> Float[Tensor, "n c H W"]:

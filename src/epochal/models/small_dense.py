@@ -1,11 +1,11 @@
 """The dense network to be beaten: few convolutions, quick, and hard to get wrong."""
 
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from epochal.errors import SettingError
 from epochal.layers.convolution import ConvNormAct
+from epochal.layers.upsampling import enlarged
 from epochal.models.simple import check_sizes
 
 _SMALLEST = 32
@@ -55,6 +55,5 @@ class SmallDenseNet(nn.Module):
 
     def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k h w"]:
         """Give the logits of each pixel."""
-        logits = self.head(self.body(images)).float()
-        enlarged = F.interpolate(logits, scale_factor=_STRIDE, mode="bilinear", align_corners=False)
-        return enlarged[:, :, : images.shape[2], : images.shape[3]]
+        logits = self.head(self.body(images))
+        return enlarged(logits, _STRIDE)[:, :, : images.shape[2], : images.shape[3]]
