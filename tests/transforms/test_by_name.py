@@ -27,7 +27,7 @@ def _facts(task: str = "classification", *, channels: int = 3, size: tuple[int, 
     )
 
 
-def _batch(facts: DataFacts, *, n: int = 24) -> Batch:
+def _batch(facts: DataFacts, *, n: int = 48) -> Batch:
     g = torch.Generator().manual_seed(0)
     images = torch.rand(n, len(facts.mean), *facts.size, generator=g) * 4 - 2
     labels = {
@@ -58,7 +58,7 @@ def test_every_name_either_works_or_says_why_not(name: str, task: str, channels:
     assert out.images.shape == batch.images.shape
     assert bool(out.images.isfinite().all())
     mixed = task == "classification" and name in {"mixup", "cutmix"}
-    assert out.labels.shape == ((24, 4) if mixed else batch.labels.shape)
+    assert out.labels.shape == ((48, 4) if mixed else batch.labels.shape)
     if task == "segmentation":
         assert out.labels.dtype == batch.labels.dtype
         assert set(torch.unique(out.labels).tolist()) <= {0, 1, 2, 3, 255}
