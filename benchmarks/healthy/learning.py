@@ -130,8 +130,7 @@ def _by_heart(data: Data, make: Callable[[], nn.Module]) -> list[object]:
             data.images[few],
             labels=data.labels[few],
             loss=cross_entropy,
-            caps=Caps(steps=300, seconds=60),
-            seed=seed,
+            caps=Caps(steps=300, seconds=60, seed=seed),
         )
         fits.append(fit)
         found += [f"{finding.rule} {finding.severity.value}" for finding in examine(FIT_RULES, fit)]
@@ -159,7 +158,7 @@ def _signal(data: Data, make: Callable[[], nn.Module], *, program: str = "health
             labels = torch.where(torch.rand(len(labels), generator=source) < 0.8, 0, labels)
         trial = input_dependence(
             make, train=(images[:1200], labels[:1200]), held=(images[1200:1456], labels[1200:1456]), loss=cross_entropy,
-            caps=Caps(steps=128 if program != "healthy" else 300, seconds=60), seed=seed,
+            caps=Caps(steps=128 if program != "healthy" else 300, seconds=60, seed=seed),
         )  # fmt: skip
         seen.append(trial)
         found += [f"{finding.rule} {finding.severity.value}" for finding in examine(INPUT_RULES, trial)]

@@ -14,6 +14,9 @@ from epochal.stages.baseline import facts_for
 from epochal.stages.inspect import Inspected
 from epochal.stages.progress import Quiet
 from epochal.stages.session import Session
+from epochal.tasks.classification import Classification
+
+TASK = Classification(classes=("lengthwise", "across"), counts=(1, 1))
 
 
 def _logits(right: np.ndarray, *, sure: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
@@ -26,8 +29,8 @@ def test_clearly_better_is_adopted_and_the_other_way_round_is_not() -> None:
     """95 against 80 of 100 on the same samples is beyond the noise, in one direction only."""
     good, labels = _logits(np.arange(100) >= 5)
     poor, _ = _logits(np.arange(100) >= 20)
-    assert compare(good, poor, labels=labels).adopted
-    back = compare(poor, good, labels=labels)
+    assert compare(TASK, good, present=poor, labels=labels).adopted
+    back = compare(TASK, poor, present=good, labels=labels)
     assert not back.adopted
     assert back.gain.value == pytest.approx(-0.15)
     assert "100 validation samples: not better beyond the noise" in back.reason
@@ -37,7 +40,7 @@ def test_one_sample_more_is_no_evidence() -> None:
     """A single lucky sample does not replace a model."""
     good, labels = _logits(np.arange(40) != 3)
     poor, _ = _logits(~np.isin(np.arange(40), [3, 4]))
-    assert not compare(good, poor, labels=labels).adopted
+    assert not compare(TASK, good, present=poor, labels=labels).adopted
 
 
 def test_equally_right_but_surer_is_adopted() -> None:
@@ -45,15 +48,15 @@ def test_equally_right_but_surer_is_adopted() -> None:
     right = np.arange(60) >= 3
     sure, labels = _logits(right, sure=2.0)
     vague, _ = _logits(right, sure=0.1)
-    assert compare(sure, vague, labels=labels).adopted
-    assert not compare(vague, sure, labels=labels).adopted
+    assert compare(TASK, sure, present=vague, labels=labels).adopted
+    assert not compare(TASK, vague, present=sure, labels=labels).adopted
 
 
 def test_surer_but_less_often_right_is_not_adopted() -> None:
     """Likelihood never outweighs a loss of accuracy."""
     often, labels = _logits(np.arange(100) >= 10, sure=0.05)
     sure, _ = _logits(np.arange(100) >= 12, sure=1.5)
-    outcome = compare(sure, often, labels=labels)
+    outcome = compare(TASK, sure, present=often, labels=labels)
     assert outcome.likelihood.low > 0
     assert not outcome.adopted
 
@@ -113,7 +116,7 @@ def test_a_damaged_model_is_replaced_by_any_sound_one(begun: tuple[Session, Insp
     session, inspected = begun
     consider(session, inspected, name="linear", path=_candidate(inspected, session.folder.baseline("linear"), bias=0.1))
     session.folder.model.write_bytes(b"damaged")
-    session.present_logits = None
+    session.present_evidence = None
     other = _candidate(inspected, session.folder.baseline("small"), bias=9.0)
     assert consider(session, inspected, name="small", path=other)
     assert session.folder.model.read_bytes() == other.read_bytes()

@@ -12,12 +12,13 @@ from torch import nn
 
 from epochal.errors import CheckpointError
 from epochal.stages.artifact import Deployed, Facts, build_network, is_sound, load_model, save_model
+from epochal.tasks.classification import Classification
 from stages.trap import Trap
 
+TASK = Classification(classes=("Käse", "Brot", "tea"), counts=(5, 4, 1))
 FACTS = Facts(
-    task="classification",
-    classes=("Käse", "Brot", "tea"),
-    image_size=12,
+    task=TASK.describe(),
+    size=(12, 12),
     channels=3,
     mean=(0.4, 0.5, 0.6),
     std=(0.2, 0.25, 0.3),
@@ -75,12 +76,16 @@ def _unknown_network(path: Path) -> None:
     save_file({"weight": torch.ones(2)}, path, metadata=replace(FACTS, network="oracle").to_metadata())
 
 
+def _unknown_task(path: Path) -> None:
+    save_file({"weight": torch.ones(2)}, path, metadata=replace(FACTS, task={"name": "oracle"}).to_metadata())
+
+
 def _broken_facts(path: Path) -> None:
-    save_file({"weight": torch.ones(2)}, path, metadata={"format": "1", "epochal": "{"})
+    save_file({"weight": torch.ones(2)}, path, metadata={"format": "2", "epochal": "{"})
 
 
 def _missing_facts(path: Path) -> None:
-    save_file({"weight": torch.ones(2)}, path, metadata={"format": "1", "epochal": json.dumps({"task": "x"})})
+    save_file({"weight": torch.ones(2)}, path, metadata={"format": "2", "epochal": json.dumps({"task": "x"})})
 
 
 @pytest.mark.parametrize(
@@ -92,6 +97,7 @@ def _missing_facts(path: Path) -> None:
         _foreign,
         _other_weights,
         _unknown_network,
+        _unknown_task,
         _broken_facts,
         _missing_facts,
         Path.unlink,
@@ -122,8 +128,8 @@ def test_a_pickle_in_its_place_is_never_unpickled(tmp_path: Path) -> None:
 
 def test_facts_of_another_version_are_refused() -> None:
     """A file of a later format is not half understood."""
-    metadata = {**FACTS.to_metadata(), "format": "2"}
-    with pytest.raises(CheckpointError, match="format '2'"):
+    metadata = {**FACTS.to_metadata(), "format": "3"}
+    with pytest.raises(CheckpointError, match="format '3'"):
         Facts.from_metadata(metadata, where=Path("x"))
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from epochal.models.head import find
 from epochal.stages.artifact import build_network, is_sound, load_model
-from epochal.stages.baseline import SMALL, facts_for, fit_baselines
+from epochal.stages.baseline import facts_for, fit_baselines
 from epochal.stages.inspect import Inspected
-from epochal.stages.linear import LINEAR
+from epochal.stages.roles import LINEAR, SMALL
 from epochal.stages.session import Session
 
 
@@ -28,7 +28,7 @@ def test_mirroring_is_decided_by_a_measurement(begun: tuple[Session, Inspected])
     fit_baselines(session, inspected)
     event = session.journal.last("decision", key="transforms.flip")
     assert event is not None
-    assert event["evidence"].keys() >= {"straight", "mirrored", "majority"}
+    assert event["evidence"].keys() >= {"straight", "mirrored", "trivial"}
     assert session.recipe.transforms.flip is event["value"]
 
 
@@ -70,6 +70,6 @@ def test_facts_tell_all_that_prediction_needs(begun: tuple[Session, Inspected]) 
     session, inspected = begun
     fit_baselines(session, inspected)
     facts = load_model(session.folder.model)[1]
-    assert facts.classes == inspected.classes
-    assert (facts.image_size, facts.channels) == (inspected.image_size, inspected.channels)
+    assert facts.kind == inspected.task
+    assert (facts.size, facts.channels) == (inspected.size, inspected.channels)
     assert (facts.mean, facts.std) == (inspected.mean, inspected.std)

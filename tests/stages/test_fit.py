@@ -16,6 +16,7 @@ from epochal.losses.classification import cross_entropy
 from epochal.optim import schedule
 from epochal.optim.optimizer import build
 from epochal.stages.fit import Best, Fit, Look, StepLosses
+from epochal.tasks.classification import Classification
 from epochal.training.checkpoint import previous
 from epochal.training.environment import seed_everything
 from epochal.training.loop import Update
@@ -24,6 +25,9 @@ from epochal.training.runtime import Runtime
 from epochal.transforms.geometry import HorizontalFlip, Translate
 
 STEPS = 11  # of 4 in an epoch: it ends in the middle of one
+
+
+TASK = Classification(classes=("a", "b", "c"), counts=(11, 11, 10))
 
 
 def _network() -> nn.Module:
@@ -47,6 +51,7 @@ def _fit() -> Fit:
     average = EMA(model, decay=0.9)
     return Fit(
         model,
+        task=TASK,
         update=Update(
             loss=cross_entropy,
             optimizer=build(model, name="sgd", lr=0.05, momentum=0.9, nesterov=True),
@@ -126,7 +131,7 @@ def test_the_best_weights_are_those_of_the_best_look() -> None:
             seen[look.step] = (look, {name: fit.average.shadow[name].clone() for name in fit.average.shadow})
     best = fit.best.look
     assert best is not None
-    assert best == max((look for look, _ in seen.values()), key=lambda look: (look.accuracy, -look.loss))
+    assert best == max((look for look, _ in seen.values()), key=lambda look: (look.score, -look.loss))
     fit.restore_best()
     for name, value in seen[best.step][1].items():
         torch.testing.assert_close(fit.model.state_dict()[name], value, rtol=0, atol=0)
@@ -154,16 +159,19 @@ def test_a_broken_network_is_never_the_best() -> None:
     assert fit.best.look is None
 
 
-def _seen(accuracy: float, loss: float) -> Look:
-    return Look(step=1, epoch=0.1, progress=0.1, loss=loss, accuracy=accuracy)
+def _seen(score: float, loss: float) -> Look:
+    return Look(step=1, epoch=0.1, progress=0.1, loss=loss, score=score)
 
 
-def test_better_is_more_often_right_then_a_lower_loss() -> None:
-    """Accuracy first, the loss between equals; anything is better than nothing."""
-    assert _seen(0.5, 9.0).better_than(None)
-    assert _seen(0.6, 9.0).better_than(_seen(0.5, 0.1))
-    assert _seen(0.5, 0.1).better_than(_seen(0.5, 0.2))
-    assert not _seen(0.5, 0.2).better_than(_seen(0.5, 0.2))
+@pytest.mark.parametrize("higher", [True, False])
+def test_better_is_the_score_then_a_lower_loss(*, higher: bool) -> None:
+    """The score first, whichever way it points; the loss between equals; anything is better than nothing."""
+    good, poor = (0.6, 0.5) if higher else (0.5, 0.6)
+    assert _seen(poor, 9.0).better_than(None, higher=higher)
+    assert _seen(good, 9.0).better_than(_seen(poor, 0.1), higher=higher)
+    assert not _seen(poor, 0.1).better_than(_seen(good, 9.0), higher=higher)
+    assert _seen(good, 0.1).better_than(_seen(good, 0.2), higher=higher)
+    assert not _seen(good, 0.2).better_than(_seen(good, 0.2), higher=higher)
 
 
 def test_a_best_that_was_never_seen_survives_saving() -> None:

@@ -27,7 +27,7 @@ def test_a_model_of_a_sample_is_on_disk_at_once(tmp_path: Path) -> None:
     session = session_on(data, RunFolder(tmp_path / "run"))
     foothold(session, open_source(data))
     facts = load_model(session.folder.model)[1]
-    assert (len(facts.classes), facts.image_size, facts.network) == (2, 12, "linear")
+    assert (len(facts.kind.names), facts.size, facts.network) == (2, (12, 12), "linear")
     event = session.journal.last("model", adopted=True)
     assert event is not None
     assert event["name"] == "first linear"

@@ -32,7 +32,7 @@ def test_mean_and_deviation_are_those_of_the_training_split(begun: tuple[Session
     pixels = inspected.train.images[inspected.train.index].reshape(-1, 3) / 255
     np.testing.assert_allclose(inspected.mean, pixels.mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(inspected.std, pixels.std(axis=0), atol=1e-6)
-    assert inspected.classes == tuple(sorted(CLASSES))
+    assert inspected.task.names == tuple(sorted(CLASSES))
     assert inspected.carved == ()
 
 

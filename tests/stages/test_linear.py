@@ -4,7 +4,9 @@ import numpy as np
 import torch
 
 from epochal.stages.artifact import Deployed, Facts
-from epochal.stages.linear import linear_model
+from epochal.stages.linear import linear_model, planes
+from epochal.stats.linear import fit_images
+from epochal.tasks.classification import Classification
 
 
 def _data(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -18,25 +20,20 @@ def _data(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 FACTS = Facts(
-    task="classification", classes=("left", "right"), image_size=8, channels=3, mean=(0.4, 0.4, 0.4),
-    std=(0.1, 0.2, 0.3), network="linear", options={}, flip=False,
+    task=Classification(classes=("left", "right"), counts=(1, 1)).describe(), size=(8, 8), channels=3,
+    mean=(0.4, 0.4, 0.4), std=(0.1, 0.2, 0.3), network="linear", options={}, flip=False,
 )  # fmt: skip
 
 
-def test_logits_of_the_fit_are_those_of_the_network() -> None:
-    """One fit without torch, one network with its weights: the same logits for pixels that neither has seen."""
+def test_the_fit_is_kept_as_a_network() -> None:
+    """The network's logits for new pixels are those of the closed form, and it tells the halves apart."""
     pixels, labels = _data(120)
     pixels = np.repeat(pixels, 2, axis=1)[:, :8]  # square, as networks take them
-    model, said = linear_model(pixels[:80], labels[:80], facts=FACTS, held_out=pixels[80:])
+    model = linear_model(pixels[:80], labels[:80], facts=FACTS)
+    fitted = fit_images(planes(pixels[:80], FACTS), labels[:80], classes=2)
+    said = fitted.logits(planes(pixels[80:], FACTS).reshape(40, -1))
     images = torch.from_numpy(pixels[80:]).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
-        network = Deployed(model.eval(), FACTS)(images).numpy()
+        network = Deployed(model, FACTS)(images).numpy()
     np.testing.assert_allclose(said, network, atol=1e-4)
-    assert (said.argmax(1) == labels[80:]).mean() > 0.9
-
-
-def test_without_held_out_pixels_there_are_no_logits() -> None:
-    """An empty table of two columns, not an error."""
-    pixels, labels = _data(20)
-    square = np.repeat(pixels, 2, axis=1)[:, :8]
-    assert linear_model(square, labels, facts=FACTS)[1].shape == (0, 2)
+    assert (network.argmax(1) == labels[80:]).mean() > 0.9

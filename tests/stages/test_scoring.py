@@ -9,7 +9,7 @@ import torch
 from epochal.stages.artifact import Deployed, build_network, save_model
 from epochal.stages.baseline import facts_for
 from epochal.stages.inspect import Inspected
-from epochal.stages.scoring import logits_of
+from epochal.stages.scoring import evidence_of
 from epochal.stages.session import Session
 
 
@@ -20,7 +20,7 @@ def test_logits_are_those_of_the_network(begun: tuple[Session, Inspected], tmp_p
     facts = facts_for(inspected, "small", flip=flip)
     model, path = build_network(facts).eval(), tmp_path / "model.safetensors"
     save_model(path, model, facts=facts)
-    said = logits_of(path, inspected, samples=inspected.val)
+    said = evidence_of(path, inspected, samples=inspected.val)
     pixels = torch.from_numpy(inspected.val.images[inspected.val.index]).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
         expected = Deployed(model, facts)(pixels).numpy()

@@ -85,7 +85,7 @@ def test_a_network_that_ignores_its_input_is_found(
 ) -> None:
     """No gradient reaches the image, no batch can be learnt by heart: three experiments say so, each in its way."""
     session, inspected = begun
-    make: Callable[[object], nn.Module] = lambda _facts: _Blind(len(inspected.classes))  # noqa: E731
+    make: Callable[[object], nn.Module] = lambda _facts: _Blind(len(inspected.task.names))  # noqa: E731
     monkeypatch.setattr(skeleton, "build_network", make)
     check_skeleton(session, inspected)
     found = {event["rule"] for event in session.journal.select("finding", stage="skeleton")}

@@ -70,7 +70,7 @@ def test_the_network_is_trained_and_judged(ready: tuple[Session, Inspected]) -> 
     assert [event["steps"] for event in epochs] == sorted({event["steps"] for event in epochs})
     assert {len(event["probabilities"]) for event in journal.select("dynamics")} == {16}
     assert journal.last("picture", name="filters") is not None
-    assert next(journal.select("model", name="resnet"))["value"] == max(event["val_accuracy"] for event in epochs)
+    assert next(journal.select("model", name="resnet"))["value"] == max(event["val_score"] for event in epochs)
     assert load_model(session.folder.baseline("resnet"))[1].network == "resnet"
     assert train_network(session, inspected)  # done already: nothing is done again
     assert list(journal.select("epoch")) == epochs

@@ -70,7 +70,7 @@ def test_it_gives_up_after_a_long_time_without_progress(
     """Early stopping (K4.9): half of the schedule and three looks without a better one, and it is written down."""
     session, fit, watcher = watched
     if best_at is not None:
-        fit.best.look = Look(step=1, epoch=0.1, progress=best_at, loss=1.0, accuracy=0.5)
+        fit.best.look = Look(step=1, epoch=0.1, progress=best_at, loss=1.0, score=0.5)
     _paced(watcher, progress)
     watcher._looked_at, watcher._fruitless = progress, fruitless
     assert watcher.hopeless() is hopeless

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from epochal.checks.isolation import same_dice
-from epochal.checks.learning import BatchFit, InputDependence, sees
+from epochal.checks.learning import COVERED, BatchFit, InputDependence, sees
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -22,7 +22,8 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 # to learn a batch by heart (benchmarks/healthy/rates.md).
 RATE = 3e-3
 BATCH = 64
-# Within this many nats of the lowest reachable loss a batch is known by heart.
+# Within this many nats of the lowest reachable loss a batch is known by heart; where labels are no class numbers, below
+# this share of the first loss.
 BY_HEART = 0.05
 # First look at the held-out samples; each later one comes after twice as many steps.
 FIRST_LOOK = 8
@@ -31,20 +32,21 @@ _NORMS = (nn.modules.batchnorm._BatchNorm,)  # noqa: SLF001  the one name that c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
-    """How much a trial may cost: whichever is reached first ends it."""
+    """How much a trial may cost, whichever is reached first ends it; and the seed of its draws."""
 
     steps: int
     seconds: float
+    seed: int = 0
 
 
 def fit_batch(
-    make_model: Callable[[], nn.Module], images: Tensor, *, labels: Tensor, loss: Loss, caps: Caps, seed: int = 0
+    make_model: Callable[[], nn.Module], images: Tensor, *, labels: Tensor, loss: Loss, caps: Caps
 ) -> BatchFit:
     """Train a fresh network on a few samples until it knows them by heart (tip K2.8).
 
     Adam, no augmentation, dropout off; batch normalisation uses the batch, as in training.  Eight samples are a good
     number; their loss is judged without label smoothing, so hand over a loss without.
-    Shapes: images (k, c, h, w) as the network gets them, labels (k,).
+    Shapes: images (k, c, h, w) as the network gets them; labels (k,) class numbers, or whatever the loss takes.
 
     >>> images, labels = torch.randn(4, 6), torch.tensor([0, 1, 2, 0])
     >>> fit = fit_batch(lambda: nn.Linear(6, 3), images, labels=labels, loss=nn.functional.cross_entropy,
@@ -52,10 +54,11 @@ def fit_batch(
     >>> fit.ended, fit.right
     ('fitted', 1.0)
     """
-    floor, reachable = lowest_loss(images, labels)
+    classes = _are_classes(labels)
+    floor, reachable = lowest_loss(images, labels) if classes else (0.0, 1.0)
     began, losses, ended = time.perf_counter(), [], ""
     with same_dice(), torch.enable_grad():
-        torch.manual_seed(seed)
+        torch.manual_seed(caps.seed)
         model = _learning_mode(make_model())
         before = [each.detach().clone() for each in model.parameters()]
         optimizer = _adam(model)
@@ -63,8 +66,9 @@ def fit_batch(
             logits = model(images)
             value = loss(logits, labels).mean()
             losses.append(float(value.detach()))
-            right = float((logits.detach().argmax(1) == labels).float().mean())
-            known = right >= reachable - 1e-9 and losses[-1] < floor + BY_HEART
+            near = BY_HEART if classes else BY_HEART * losses[0]
+            right = _share_right(logits, labels) if classes else _share_covered(losses)
+            known = right >= reachable - 1e-9 and losses[-1] < floor + near
             ended = "fitted" if known else _spent(losses, seconds=time.perf_counter() - began, caps=caps)
             if ended:
                 break
@@ -80,9 +84,23 @@ def fit_batch(
         steps=len(losses) - 1,
         seconds=time.perf_counter() - began,
         ended=ended,
-        says_probabilities=_are_probabilities(logits.detach()),
+        says_probabilities=classes and _are_probabilities(logits.detach()),
         moved=moved or len(losses) == 1,
     )
+
+
+def _are_classes(labels: Tensor) -> bool:
+    return labels.ndim == 1 and not labels.is_floating_point()
+
+
+def _share_right(logits: Tensor, labels: Tensor) -> float:
+    return float((logits.detach().argmax(1) == labels).float().mean())
+
+
+def _share_covered(losses: list[float]) -> float:
+    """Of the way from the first loss to nought, all of it where the rest is what the rule forgives."""
+    covered = 1 - losses[-1] / losses[0] if losses[0] > 0 else 1.0
+    return 1.0 if covered >= COVERED else max(covered, 0.0)
 
 
 def _spent(losses: list[float], *, seconds: float, caps: Caps) -> str:
@@ -121,14 +139,15 @@ def input_dependence(
     held: tuple[Tensor, Tensor],
     loss: Loss,
     caps: Caps,
-    seed: int = 0,
+    constant: Tensor | None = None,
 ) -> InputDependence:
     """Train a fresh network on images and its twin on zeros, and compare them on held-out samples (tip K2.7).
 
     Same weights to begin with, same batches, same steps.  A look at the held-out samples after 8, 16, 32, ... steps
     ends the trial as soon as seeing helps beyond chance.  `loss` must give one value per sample.  A narrow network on
-    small images is best: this asks about data and wiring, not about the final network.
-    Shapes: `train` and `held` are images (n, c, h, w) and labels (n,); at least 100 held-out samples, 256 suffice.
+    small images is best: this asks about data and wiring, not about the final network. `constant` is the best answer
+    that does not look, by default the logits of the class shares.
+    Shapes: `train` and `held` are images (n, c, h, w) and their labels; at least 100 held-out samples, 256 suffice.
 
     >>> source = torch.Generator().manual_seed(0)
     >>> images, labels = torch.randn(400, 3, generator=source), torch.arange(400) % 2
@@ -141,15 +160,16 @@ def input_dependence(
     """
     began = time.perf_counter()
     with same_dice(), torch.enable_grad():
-        torch.manual_seed(seed)
+        torch.manual_seed(caps.seed)
         seeing = _learning_mode(make_model())
-        torch.manual_seed(seed)
+        torch.manual_seed(caps.seed)
         blind = _learning_mode(make_model())
         blind.load_state_dict(seeing.state_dict())
-        twins = Twins(seeing=seeing, blind=blind, loss=loss, shares=_shares(seeing, train))
+        guess = _shares(seeing, train) if constant is None else constant[None]
+        twins = Twins(seeing=seeing, blind=blind, loss=loss, constant=guess)
         optimizers = _adam(seeing), _adam(blind)
         outcome, ended, step, look = None, "", 0, FIRST_LOOK
-        for images, labels in _batches(*train, seed=seed):
+        for images, labels in _batches(*train, seed=caps.seed):
             twins.teach(images, labels, optimizers=optimizers)
             step += 1
             late = time.perf_counter() - began > caps.seconds
@@ -178,21 +198,21 @@ class Twins:
     seeing: nn.Module
     blind: nn.Module
     loss: Loss
-    shares: Tensor  # logits that answer with the class shares of the training labels
+    constant: Tensor  # the best answer that does not look, for one sample
 
     def teach(self, images: Tensor, labels: Tensor, *, optimizers: tuple[torch.optim.Optimizer | None, ...]) -> None:
         """One step of each on the same batch."""
         _step(optimizers[0], self.loss(self.seeing(images), labels).mean())
         # Equal inputs give equal outputs, so two zero images (batch normalisation needs two) stand for all of them.
-        logits = self.blind(torch.zeros_like(images[:2]))[:1].expand(len(labels), -1)
-        _step(optimizers[1], self.loss(logits, labels).mean())
+        blind = self.blind(torch.zeros_like(images[:2]))[:1]
+        _step(optimizers[1], self.loss(_repeated(blind, len(labels)), labels).mean())
 
     @torch.no_grad()
     def compare(self, images: Tensor, labels: Tensor) -> tuple[np.ndarray, float, float]:
         """Per-sample gain of seeing, the blind loss, and how much the seeing network's answers differ over images.
 
-        Blind is the better of the blind network and the class shares themselves: a blind network that has not yet
-        learnt the shares would make any other look good.
+        Blind is the better of the blind network and the constant itself: a blind network that has not yet learnt the
+        class shares would make any other look good.
         """
         kept = [
             {name: value.clone() for name, value in each.state_dict().items()} for each in (self.seeing, self.blind)
@@ -201,11 +221,19 @@ class Twins:
         guess = self.blind(torch.zeros_like(images[:2]))[:1].double()
         for each, state in zip((self.seeing, self.blind), kept, strict=True):
             each.load_state_dict(state)  # looking must not move running statistics
-        guesses = [self.loss(each.double().expand(len(labels), -1), labels).double() for each in (guess, self.shares)]
+        known = self.constant.to(guess).view(1, -1, *[1] * (guess.ndim - 2)).expand_as(guess)
+        guesses = [self.loss(_repeated(each, len(labels)), labels).double() for each in (guess, known)]
         blind_losses = min(guesses, key=lambda losses: float(losses.mean()))
         gain = (blind_losses - self.loss(logits, labels).double()).cpu().numpy()
-        over_images, over_classes = float(logits.std(0).mean()), float(logits.std(1).mean())
+        over_images = float(logits.std(0).mean())
+        # a single number has no spread over classes; it is in units of the targets' own spread
+        over_classes = float(logits.std(1).mean()) if logits.shape[1] > 1 else 1.0
         return gain, float(blind_losses.mean()), over_images / max(over_classes, 1e-12)
+
+
+def _repeated(one: Tensor, count: int) -> Tensor:
+    """The answer for one sample, given to all."""
+    return one.expand(count, *one.shape[1:])
 
 
 def _batches(images: Tensor, labels: Tensor, *, seed: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Num
 
 from epochal.errors import CheckpointError
 from epochal.stages.artifact import is_sound, load_model
-from epochal.stages.scoring import logits_of
-from epochal.stats.classification import accuracy, right, sample_nll
-from epochal.stats.intervals import Interval, mean_interval, paired_difference
+from epochal.stages.scoring import evidence_of, labels_of
+from epochal.stats.intervals import Interval, mean_interval
 
 if TYPE_CHECKING:
     from epochal.recipe.journal import Journal
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from epochal.stages.inspect import Inspected
     from epochal.stages.progress import Progress
     from epochal.stages.session import Session
+    from epochal.tasks.task import Metric, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,28 +35,37 @@ class Comparison:
 
 
 def compare(
-    candidate: Float[np.ndarray, "n c"], present: Float[np.ndarray, "n c"], *, labels: Int[np.ndarray, " n"]
+    task: Task, candidate: Num[np.ndarray, "n e"], *, present: Num[np.ndarray, "n e"], labels: np.ndarray
 ) -> Comparison:
     """Adopt the candidate if the same samples show it to be better beyond their noise.
 
-    Either its gain in accuracy lies above zero with its whole 95 % interval, or its accuracy is no lower and its gain
-    in log likelihood lies above zero so: likelihood tells two good models apart with fewer samples.
+    Either its gain in the task's metric lies above zero with its whole 95 % interval, or its metric is no worse and its
+    gain in loss lies above zero so: the loss tells two good models apart with fewer samples.
 
-    Shapes: logits of n validation samples in c classes.
+    Shapes: evidence of n validation samples, and their labels.
 
-    >>> sure, vague, labels = np.eye(2)[[0, 1] * 50] * 4, np.eye(2)[[0, 1] * 50], np.array([0, 1] * 50)
-    >>> compare(sure, vague, labels=labels).adopted, compare(vague, vague, labels=labels).adopted
-    (True, False)
+    >>> from epochal.tasks.classification import Classification
+    >>> task, labels = Classification(classes=("cat", "dog"), counts=(1, 1)), np.array([0, 1] * 50)
+    >>> sure, vague = np.eye(2)[labels] * 4, np.eye(2)[labels]
+    >>> [compare(task, each, present=vague, labels=labels).adopted for each in (sure, vague)]
+    [True, False]
     """
-    gain = paired_difference(right(candidate, labels), right(present, labels))
-    likelihood = mean_interval(sample_nll(present, labels) - sample_nll(candidate, labels))
+    gain = task.gain(candidate, present, labels=labels)
+    likelihood = mean_interval(task.losses(present, labels) - task.losses(candidate, labels))
     adopted = gain.low > 0 or (gain.value >= 0 and likelihood.low > 0)
     shown = (
-        f"accuracy {gain.value:+.1%} ({gain.low:+.1%} to {gain.high:+.1%}), log likelihood {likelihood.value:+.3f} "
-        f"({likelihood.low:+.3f} to {likelihood.high:+.3f}) on {len(labels):,} validation samples"
+        f"{_change(task.metric, gain)}, loss lower by {likelihood.value:.3f} "
+        f"({likelihood.low:+.3f} to {likelihood.high:+.3f}) on {len(candidate):,} validation samples"
     )
     reason = f"{shown}: {'better' if adopted else 'not better beyond the noise'}"
     return Comparison(gain=gain, likelihood=likelihood, adopted=adopted, reason=reason)
+
+
+def _change(metric: Metric, gain: Interval) -> str:
+    """How much better, in words: positive is better whichever way the metric points."""
+    style = "+.1%" if metric.unit == "share" else "+.3g"
+    way = "" if metric.higher_is_better else " better by"
+    return f"{metric.name}{way} {gain.value:{style}} ({gain.low:{style}} to {gain.high:{style}})"
 
 
 def consider(
@@ -65,15 +74,15 @@ def consider(
     *,
     name: str,
     path: Path,
-    said: Float[np.ndarray, "n c"] | None = None,
+    said: Num[np.ndarray, "n e"] | None = None,
 ) -> bool:
     """Make the model at `path` the run's model if it is the first, or better than the present one; say which.
 
-    `said` are its logits on the validation split where they are known already.
+    `said` is its evidence on the validation split where it is known already.
     """
-    labels = inspected.val.targets
-    candidate = logits_of(path, inspected, samples=inspected.val) if said is None else said
-    score = accuracy(candidate, labels)
+    task, labels = inspected.task, labels_of(inspected, inspected.val)
+    candidate = evidence_of(path, inspected, samples=inspected.val) if said is None else said
+    score = task.score(candidate, labels)
     present = session.folder.model
     last = session.journal.last("model", adopted=True)
     replaced = None if last is None else last["name"]
@@ -82,19 +91,23 @@ def consider(
     elif not _comparable(present, inspected):
         adopted, reason = True, f"{replaced} in {present.name} is damaged, or was made for images of another size"
     else:
-        if session.present_logits is None:
-            session.present_logits = logits_of(present, inspected, samples=inspected.val)
-        outcome = compare(candidate, session.present_logits, labels=labels)
+        if session.present_evidence is None:
+            session.present_evidence = evidence_of(present, inspected, samples=inspected.val)
+        outcome = compare(task, candidate, present=session.present_evidence, labels=labels)
         adopted, reason = outcome.adopted, outcome.reason
     if adopted:
         _replace(path, present)
-        session.present_logits = candidate
+        session.present_evidence = candidate
     session.write(
-        "model", name=name, file=present.name, metric="validation accuracy", value=score.value, low=score.low,
-        high=score.high, adopted=adopted, replaced=replaced, reason=reason,
+        "model", name=name, file=present.name, metric=f"validation {task.metric.name}", value=score.value,
+        low=score.low, high=score.high, adopted=adopted, replaced=replaced, reason=reason,
     )  # fmt: skip
     verdict = "kept as the model" if adopted else f"{replaced} stays"
-    session.progress.line(f"  {name}: {score.value:.1%} ({score.low:.1%} to {score.high:.1%}) of validation, {verdict}")
+    shown = task.metric.show
+    session.progress.line(
+        f"  {name}: {task.metric.name} {shown(score.value)} ({shown(score.low)} to {shown(score.high)}) in validation,"
+        f" {verdict}"
+    )
     return adopted
 
 
@@ -104,8 +117,8 @@ def _comparable(path: Path, inspected: Inspected) -> bool:
         facts = load_model(path)[1]
     except CheckpointError:
         return False
-    here = (inspected.image_size, inspected.channels, inspected.classes)
-    return (facts.image_size, facts.channels, facts.classes) == here
+    here = (inspected.size, inspected.channels, inspected.task.name, inspected.task.names)
+    return (facts.size, facts.channels, facts.kind.name, facts.kind.names) == here
 
 
 def mend(folder: RunFolder, journal: Journal, *, progress: Progress) -> None:

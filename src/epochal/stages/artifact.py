@@ -11,12 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from epochal.errors import CheckpointError
+from epochal.errors import CheckpointError, SettingError
 from epochal.models.resnet import resnet
 from epochal.models.simple import LinearClassifier, SmallConvNet
+from epochal.tasks.kinds import task_from
+from epochal.tasks.task import Task
 from epochal.training.checkpoint import load_weights, save_weights
 
-FORMAT = "1"
+FORMAT = "2"
 NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
     "linear": LinearClassifier,
     "small": SmallConvNet,
@@ -28,18 +30,32 @@ NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
 class Facts:
     """What a stranger must know to use the weights as they were trained.
 
+    `task` is what `Task.describe` gave, `size` the height and width of the images that the network was trained on.
+
     Units: `mean` and `std` per channel, of pixels in [0, 1].
     """
 
-    task: str
-    classes: tuple[str, ...]
-    image_size: int
+    task: Mapping[str, Any]
+    size: tuple[int, int]
     channels: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
     network: str
     options: Mapping[str, Any]
-    flip: bool  # logits are averaged over the image and its mirror image
+    flip: bool  # outputs are averaged over the image and its mirror image
+
+    @property
+    def kind(self) -> Task:
+        """The task itself.
+
+        Raises: SettingError for one that this version does not know.
+        """
+        return task_from(self.task)
+
+    @property
+    def image_size(self) -> int:
+        """The longer side."""
+        return max(self.size)
 
     def to_metadata(self) -> dict[str, str]:
         """As the string map that a safetensors file can hold."""
@@ -59,14 +75,14 @@ class Facts:
             )
         known = json.loads(metadata["epochal"])
         values: dict[str, Any] = {each.name: known[each.name] for each in fields(cls)}
-        return cls(**values | {name: tuple(values[name]) for name in ("classes", "mean", "std")})
+        return cls(**values | {name: tuple(values[name]) for name in ("size", "mean", "std")})
 
 
 class Deployed(nn.Module):
-    """A network with its normalisation inside: pixels in, logits out, nothing left to get wrong.
+    """A network with its normalisation inside: pixels in, answers out, nothing left to get wrong.
 
-    Shapes: n images of c channels, all of the side the network was trained with, to n by classes.
-    Units: pixels in [0, 1].
+    Shapes: n images of c channels, of the size that the network was trained with, to what the task's decoder makes of
+    its outputs: (n, classes) logits, (n, values), or (n, classes, h, w) logits.  Units: pixels in [0, 1].
     """
 
     mean: Tensor
@@ -77,22 +93,26 @@ class Deployed(nn.Module):
         super().__init__()
         self.network = network
         self.flip = facts.flip
+        self.dense = facts.kind.dense
+        self.decoder = facts.kind.decoder()
         self.register_buffer("mean", torch.tensor(facts.mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(facts.std).view(1, -1, 1, 1))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """The logits of `pixels`, averaged over the mirror image where training did so."""
+        """The answers for `pixels`, averaged over the mirror image where training did so."""
         images = (pixels - self.mean) / self.std
-        logits: Tensor = self.network(images)
+        outputs: Tensor = self.network(images)
         if self.flip:
-            logits = (logits + self.network(images.flip(3))) / 2
-        return logits
+            mirrored: Tensor = self.network(images.flip(3))
+            outputs = (outputs + (mirrored.flip(3) if self.dense else mirrored)) / 2
+        answers: Tensor = self.decoder(outputs)
+        return answers
 
 
 def build_network(facts: Facts) -> nn.Module:
     """The network that `facts` name, with fresh weights."""
     return NETWORKS[facts.network](
-        channels_in=facts.channels, classes=len(facts.classes), image_size=facts.image_size, **facts.options
+        channels_in=facts.channels, classes=facts.kind.outputs, image_size=facts.image_size, **facts.options
     )
 
 
@@ -120,7 +140,7 @@ def load_model(path: Path) -> tuple[nn.Module, Facts]:
         facts = Facts.from_metadata(metadata, where=path)
         model = build_network(facts)
         model.load_state_dict(tensors)
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+    except (RuntimeError, ValueError, KeyError, TypeError, SettingError) as error:
         raise CheckpointError(
             f"The weights in {path} do not fit the network that it names ({type(error).__name__}).",
             expected="a model.safetensors that `epochal run` wrote.",

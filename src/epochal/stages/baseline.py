@@ -11,7 +11,9 @@ from epochal.models.sizing import mirror_keeps_labels
 from epochal.optim.optimizer import build
 from epochal.stages.adoption import consider
 from epochal.stages.artifact import Facts, build_network, is_sound, load_model, save_model
-from epochal.stages.linear import LINEAR, linear_model
+from epochal.stages.linear import linear_model
+from epochal.stages.roles import LINEAR, SMALL, network_for
+from epochal.stages.scoring import labels_of, looking_batch
 from epochal.training.environment import seed_everything
 from epochal.training.evaluation import predict
 from epochal.training.loop import Update, train
@@ -20,10 +22,11 @@ from epochal.training.pace import TimedSteps
 if TYPE_CHECKING:
     from epochal.stages.inspect import Inspected
     from epochal.stages.session import Session
+    from epochal.stats.intervals import Interval
+    from epochal.tasks.task import Task
 
-PRIOR, SMALL = "prior", "small"
+PRIOR = "prior"
 _LINEAR_SAMPLES, _LINEAR_SAMPLES_PER_SECOND = 20_000, 100  # in all; of budget
-_BATCH = 500
 _ENOUGH_EPOCHS = 30  # at a constant 3e-4 a small net has long levelled off; a larger budget is better spent later
 
 
@@ -33,19 +36,28 @@ def fit_baselines(session: Session, inspected: Inspected) -> None:
     if session.journal.finished("baseline") and all(is_sound(path) for path in kept):
         return
     with session.stage("baseline", title="Baselines: prior, linear model, small network"):
-        guessed = inspected.task.trivial(inspected.val.targets)["majority"]
-        session.measure("baseline.prior", guessed.value, unit="share", note="always the most common class of train")
+        name, guessed = trivial_answer(inspected.task, inspected.val.targets)
+        session.measure("baseline.prior", guessed.value, unit=inspected.task.metric.unit, note=f"always {name}")
         _fit_linear(session, inspected)
         _fit_small(session, inspected)
         _decide_flip(session, inspected)
 
 
+def trivial_answer(task: Task, labels: np.ndarray) -> tuple[str, Interval]:
+    """The best answer that needs no image, by name, and its score.
+
+    >>> from epochal.tasks.classification import Classification
+    >>> trivial_answer(Classification(classes=("cat", "dog"), counts=(7, 1)), np.array([0, 1]))[0]
+    'majority'
+    """
+    return next(iter(task.trivial(labels).items()))
+
+
 def facts_for(inspected: Inspected, network: str, *, flip: bool = False, **options: object) -> Facts:
     """The facts of a network trained on these data."""
     return Facts(
-        task="classification",
-        classes=inspected.classes,
-        image_size=inspected.image_size,
+        task=inspected.task.describe(),
+        size=inspected.size,
         channels=inspected.channels,
         mean=inspected.mean,
         std=inspected.std,
@@ -58,12 +70,12 @@ def facts_for(inspected: Inspected, network: str, *, flip: bool = False, **optio
 def _fit_linear(session: Session, inspected: Inspected) -> None:
     path = session.folder.baseline(LINEAR)
     if not is_sound(path):
-        facts = facts_for(inspected, LINEAR)
+        facts = facts_for(inspected, network_for(inspected.task, LINEAR))
         some = np.random.default_rng(session.recipe.seed).permutation(inspected.train.index)[
             : _linear_samples(session.budget)
         ]
         some.sort()  # in the order in which they lie on the disk
-        model, _ = linear_model(inspected.train.images[some], inspected.train.labels[some], facts=facts)
+        model = linear_model(inspected.train.images[some], inspected.train.labels[some], facts=facts)
         save_model(path, model, facts=facts)
     consider(session, inspected, name=LINEAR, path=path)
 
@@ -81,7 +93,7 @@ def _fit_small(session: Session, inspected: Inspected) -> None:
     """A small proven network: Adam 3e-4, constant rate, no augmentation, for a fixed share of the budget."""
     path = session.folder.baseline(SMALL)
     if not is_sound(path):
-        facts = facts_for(inspected, SMALL)
+        facts = facts_for(inspected, network_for(inspected.task, SMALL))
         seed_everything(session.recipe.seed)
         model = build_network(facts)
         inspected.task.prepare_(model)
@@ -111,27 +123,34 @@ def _decide_flip(session: Session, inspected: Inspected) -> None:
 
     Digits and letters fail this, animals and landscapes pass (tips W1.1, L6).
     """
+    task = inspected.task
     model, facts = load_model(session.folder.baseline(SMALL))
-    straight = predict(model, inspected.loader(inspected.val, batch_size=_BATCH), runtime=inspected.runtime).accuracy()
-    mirrored = predict(
-        _Mirrored(model), inspected.loader(inspected.val, batch_size=_BATCH), runtime=inspected.runtime
-    ).accuracy()
-    floor = inspected.task.trivial(inspected.val.targets)["majority"].value
+    straight, mirrored = (_score(inspected, each) for each in (model, _Mirrored(model, dense=task.dense)))
+    floor, sign = trivial_answer(task, inspected.val.targets)[1].value, 1 if task.metric.higher_is_better else -1
+    shown = task.metric.show
     session.decide(
         "transforms.flip",
-        mirror_keeps_labels(straight, mirrored, chance=floor),
-        reason=f"the small network is right on {straight:.1%} of images and {mirrored:.1%} of their mirror images",
-        evidence={"straight": straight, "mirrored": mirrored, "majority": floor, "network": facts.network},
+        mirror_keeps_labels(sign * straight, sign * mirrored, chance=sign * floor),
+        reason=f"{task.metric.name} of the small network: {shown(straight)}, on mirror images {shown(mirrored)}",
+        evidence={"straight": straight, "mirrored": mirrored, "trivial": floor, "network": facts.network},
     )
 
 
-class _Mirrored(nn.Module):
-    """A network that sees every image in a mirror."""
+def _score(inspected: Inspected, model: nn.Module) -> float:
+    """The metric of a network on the validation split."""
+    loader = inspected.loader(inspected.val, batch_size=looking_batch(inspected))
+    said = predict(model, loader, runtime=inspected.runtime, keep=inspected.task.evidence)
+    return inspected.task.score(said.outputs.cpu().numpy(), labels_of(inspected, inspected.val)).value
 
-    def __init__(self, model: nn.Module) -> None:
+
+class _Mirrored(nn.Module):
+    """A network that sees every image in a mirror, and whose answers for pixels are turned back."""
+
+    def __init__(self, model: nn.Module, *, dense: bool) -> None:
         super().__init__()
         self.model = model
+        self.dense = dense
 
     def forward(self, images: Tensor) -> Tensor:
         said: Tensor = self.model(images.flip(3))
-        return said
+        return said.flip(3) if self.dense else said

@@ -8,26 +8,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int
+from jaxtyping import Num
 
-from epochal.stages.baseline import PRIOR, SMALL
+from epochal.stages.baseline import PRIOR, trivial_answer
 from epochal.stages.folder import write_json
-from epochal.stages.linear import LINEAR
-from epochal.stages.pictures import Cell, show
-from epochal.stages.scoring import logits_of
+from epochal.stages.hardest import SHOWN, show_hardest
+from epochal.stages.roles import LINEAR, SMALL
+from epochal.stages.scoring import evidence_of, labels_of
 from epochal.stages.session import versions
-from epochal.stats.classification import accuracy, most_disputed, right, softmax
-from epochal.stats.intervals import Interval, paired_difference
+from epochal.stats.intervals import Interval
 from epochal.writing import write_atomically
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from epochal.data.split import Samples
     from epochal.stages.inspect import Inspected
     from epochal.stages.session import Session
+    from epochal.tasks.task import Task
 
-_SHOWN = 32  # disputed samples on the page: four rows of eight
 _FIXED = 1.0  # seconds for the report, the summary and loading models
 _MARGIN = 0.005  # of the budget, for what a busy machine does to the rest
 _FORWARD = 2.5
@@ -39,10 +36,10 @@ class Tested:
     """What the model and the baselines said of the test split."""
 
     keys: list[str]
-    labels: Int[np.ndarray, " n"]
-    logits: Float32[np.ndarray, "n c"]
+    labels: np.ndarray
+    evidence: Num[np.ndarray, "n e"]
     baselines: dict[str, Interval]
-    linear_right: Bool[np.ndarray, " n"] | None
+    linear: Num[np.ndarray, "n e"] | None
 
 
 def evaluate(session: Session, inspected: Inspected) -> None:
@@ -53,11 +50,13 @@ def evaluate(session: Session, inspected: Inspected) -> None:
         opened = inspected.splits.test.open("the final score")
         tested = _test(session, inspected, opened=opened)
         summary = summarise(session, inspected, tested=tested)
-        details = inspected.task.details(tested.logits, tested.labels) | {"gain_over_linear": _gain(tested)}
-        session.write("result", **summary, details=details)
+        details = inspected.task.details(tested.evidence, tested.labels)
+        session.write("result", **summary, details=details | {"gain_over_linear": _gain(inspected.task, tested)})
         write_json(session.folder.summary, summary)
-        _write_predictions(session.folder.predictions, tested, classes=inspected.classes)
-        _show_disputed(session, tested, classes=inspected.classes, opened=opened)
+        rows = inspected.task.judged(tested.evidence, tested.labels)
+        write_atomically(session.folder.predictions, _as_csv(tested.keys, rows))
+        worst = inspected.task.hardest(tested.evidence, tested.labels, count=min(SHOWN, len(rows)))
+        show_hardest(session, inspected, samples=opened, worst=worst, rows=rows)
 
 
 def seconds_to_evaluate(session: Session, inspected: Inspected, *, images_per_second: float) -> float:
@@ -73,19 +72,19 @@ def seconds_to_evaluate(session: Session, inspected: Inspected, *, images_per_se
 
 
 def _test(session: Session, inspected: Inspected, *, opened: Samples) -> Tested:
-    labels = opened.targets
-    baselines = {PRIOR: inspected.task.trivial(labels)["majority"]}
-    linear_right = None
+    task, labels = inspected.task, labels_of(inspected, opened)
+    baselines = {PRIOR: trivial_answer(task, opened.targets)[1]}
+    linear = None
     for name in (LINEAR, SMALL):
         path = session.folder.baseline(name)
         if path.exists():
-            said = logits_of(path, inspected, samples=opened)
-            baselines[name] = accuracy(said, labels)
+            said = evidence_of(path, inspected, samples=opened)
+            baselines[name] = task.score(said, labels)
             if name == LINEAR:
-                linear_right = right(said, labels)
-    logits = logits_of(session.folder.model, inspected, samples=opened)
+                linear = said
+    evidence = evidence_of(session.folder.model, inspected, samples=opened)
     keys = [inspected.table.keys[row] for row in opened.index.tolist()]
-    return Tested(keys=keys, labels=labels, logits=logits, baselines=baselines, linear_right=linear_right)
+    return Tested(keys=keys, labels=labels, evidence=evidence, baselines=baselines, linear=linear)
 
 
 def summarise(session: Session, inspected: Inspected, *, tested: Tested) -> dict[str, Any]:
@@ -93,7 +92,7 @@ def summarise(session: Session, inspected: Inspected, *, tested: Tested) -> dict
     model = session.journal.last("model", adopted=True)
     openings = list(session.journal.select("opened"))
     return {
-        **inspected.task.summary(tested.logits, tested.labels),
+        **inspected.task.summary(tested.evidence, tested.labels),
         "split": "test",
         "split_origin": "carved from train" if "test" in inspected.carved else "its own folder",
         "test_openings": len(openings),
@@ -110,43 +109,17 @@ def summarise(session: Session, inspected: Inspected, *, tested: Tested) -> dict
     }
 
 
-def _gain(tested: Tested) -> dict[str, float] | None:
-    """What the network brings over the linear model on the same test samples."""
-    if tested.linear_right is None:
+def _gain(task: Task, tested: Tested) -> dict[str, float] | None:
+    """What the model brings over the linear one on the same test samples."""
+    if tested.linear is None:
         return None
-    gain = paired_difference(right(tested.logits, tested.labels), tested.linear_right)
+    gain = task.gain(tested.evidence, tested.linear, labels=tested.labels)
     return {"value": gain.value, "low": gain.low, "high": gain.high}
 
 
-def _write_predictions(path: Path, tested: Tested, *, classes: tuple[str, ...]) -> None:
-    probabilities = softmax(tested.logits)
+def _as_csv(keys: list[str], rows: list[dict[str, Any]]) -> str:
     buffer = io.StringIO()
-    table = csv.writer(buffer, lineterminator="\n")
-    table.writerow(["file", "label", "predicted", "probability", "right"])
-    for key, label, row in zip(tested.keys, tested.labels, probabilities, strict=True):
-        said = int(row.argmax())
-        table.writerow([key, classes[label], classes[said], f"{row[said]:.6f}", int(said == label)])
-    write_atomically(path, buffer.getvalue())
-
-
-def _show_disputed(session: Session, tested: Tested, *, classes: tuple[str, ...], opened: Samples) -> None:
-    """The samples where network and label disagree most: hard ones, and labels that may be wrong (K1.5)."""
-    worst = most_disputed(tested.logits, tested.labels, count=min(_SHOWN, len(tested.labels)))
-    worst = worst[~right(tested.logits[worst], tested.labels[worst])]
-    if not len(worst):
-        return
-    probabilities = softmax(tested.logits[worst])
-    cells = []
-    for place, row in zip(worst, probabilities, strict=True):
-        given, said = int(tested.labels[place]), int(row.argmax())
-        labelled = f"labelled {classes[given]} ({row[given]:.1%})"
-        predicted = f"predicted {classes[said]} ({row[said]:.1%})"
-        label = f"{classes[given]} → {classes[said]}"
-        cells.append(Cell(label=label, text=f"{tested.keys[place]}: {labelled}, {predicted}"))
-    show(
-        session,
-        opened.images[opened.index[worst]],
-        name="errors",
-        caption="Test images on which network and label disagree most: label → prediction",
-        cells=cells,
-    )
+    table = csv.DictWriter(buffer, fieldnames=["file", *rows[0]], lineterminator="\n")
+    table.writeheader()
+    table.writerows({"file": key, **row} for key, row in zip(keys, rows, strict=True))
+    return buffer.getvalue()

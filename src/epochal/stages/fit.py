@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from epochal.stats.classification import accuracy, nll
 from epochal.training.checkpoint import load_newest, previous, save_keeping_previous
 from epochal.training.evaluation import predict
 from epochal.training.loop import Loader, Position, Step, Update, train
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from epochal.ensembles.averaging import EMA
+    from epochal.tasks.task import Task
     from epochal.training.pace import TimedSteps
     from epochal.training.runtime import Runtime
 
@@ -32,11 +32,14 @@ class Look:
     epoch: float
     progress: float
     loss: float
-    accuracy: float
+    score: float
 
-    def better_than(self, other: Look | None) -> bool:
-        """Higher accuracy, or the same with a lower loss."""
-        return other is None or (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
+    def better_than(self, other: Look | None, *, higher: bool) -> bool:
+        """A better score, or the same with a lower loss; `higher` says which way the score points."""
+        if other is None:
+            return True
+        sign = 1 if higher else -1
+        return (sign * self.score, -self.loss) > (sign * other.score, -other.loss)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,21 +48,21 @@ class Best:
 
     look: Look | None = None
     weights: dict[str, Tensor] = field(default_factory=dict)
-    logits: Tensor = field(default_factory=lambda: torch.zeros(0, 0))  # on the validation split, in its order
+    evidence: Tensor = field(default_factory=lambda: torch.zeros(0, 0))  # on the validation split, in its order
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values and tensors."""
         look = self.look
-        seen = None if look is None else [look.step, look.epoch, look.progress, look.loss, look.accuracy]
-        return {"look": seen, "weights": self.weights, "logits": self.logits}
+        seen = None if look is None else [look.step, look.epoch, look.progress, look.loss, look.score]
+        return {"look": seen, "weights": self.weights, "evidence": self.evidence}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up a saved best."""
         seen = state["look"]
-        names = ("step", "epoch", "progress", "loss", "accuracy")
+        names = ("step", "epoch", "progress", "loss", "score")
         self.look = None if seen is None else Look(**dict(zip(names, seen, strict=True)))
         self.weights = dict(state["weights"])
-        self.logits = state["logits"]
+        self.evidence = state["evidence"]
 
 
 class Fit:
@@ -72,6 +75,7 @@ class Fit:
         self,
         model: nn.Module,
         *,
+        task: Task,
         update: Update,
         average: EMA,
         pace: TimedSteps,
@@ -81,6 +85,7 @@ class Fit:
     ) -> None:
         """Keep the parts."""
         self.model = model
+        self.task = task
         self.update = update
         self.average = average
         self.pace = pace
@@ -108,18 +113,20 @@ class Fit:
     def look(self) -> Look:
         """Evaluate the averaged weights on the validation split, and keep them if they are the best so far."""
         with self.average.applied(self.model):
-            said = predict(self.model, self.validation, runtime=self.runtime)
-            logits, labels = said.logits.cpu().numpy(), said.labels.cpu().numpy()
+            said = predict(self.model, self.validation, runtime=self.runtime, keep=self.task.evidence)
+            evidence, labels = said.outputs.cpu().numpy(), said.labels.cpu().numpy()
+            sound = bool(np.isfinite(evidence).all())
+            finite = np.nan_to_num(evidence, nan=0.0, posinf=1e4, neginf=-1e4)
             seen = Look(
                 step=self.position.step,
                 epoch=self.epochs,
                 progress=self.pace.progress,
-                loss=nll(np.nan_to_num(logits, nan=0.0, posinf=1e4, neginf=-1e4), labels),
-                accuracy=accuracy(logits, labels).value,
+                loss=float(self.task.losses(finite, labels).mean()),
+                score=self.task.score(finite, labels).value,
             )
-            if np.isfinite(logits).all() and seen.better_than(self.best.look):
+            if sound and seen.better_than(self.best.look, higher=self.task.metric.higher_is_better):
                 self.best.look = seen
-                self.best.logits = torch.from_numpy(logits)
+                self.best.evidence = torch.from_numpy(evidence)
                 self.best.weights = {
                     name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()
                 }

@@ -8,14 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from epochal.data.catalogue import Catalogue, catalogue
 from epochal.data.scan import Scan, scan
 from epochal.data.split import certain_train
 from epochal.stages.artifact import Facts, save_model
-from epochal.stages.linear import LINEAR, linear_model
-from epochal.stats.classification import right
-from epochal.stats.intervals import wilson
+from epochal.stages.linear import linear_model, planes
+from epochal.stages.roles import LINEAR
+from epochal.tasks.classification import Classification
 
 if TYPE_CHECKING:
     from epochal.data.entries import Source
@@ -46,11 +47,11 @@ def _fit(session: Session, scanned: Scan) -> None:
     )
     held, used = rows[::_HELD_OUT], np.setdiff1d(rows, rows[::_HELD_OUT])
     images, labels = scanned.images.array, scanned.table.labels
+    task = Classification.of(scanned.table.classes, labels[used])
     moments = scanned.moments
     facts = Facts(
-        task="classification",
-        classes=scanned.table.classes,
-        image_size=images.shape[1],
+        task=task.describe(),
+        size=(images.shape[1], images.shape[2]),
         channels=images.shape[3],
         mean=tuple(moments.mean.tolist()),
         std=tuple(np.maximum(moments.std, 1e-3).tolist()),
@@ -58,16 +59,17 @@ def _fit(session: Session, scanned: Scan) -> None:
         options={},
         flip=False,
     )
-    model, said = linear_model(images[used], labels[used], facts=facts, held_out=images[held])
+    model = linear_model(images[used], labels[used], facts=facts)
     save_model(session.folder.model, model, facts=facts)
-    hits = right(said, labels[held])
-    score = wilson(int(hits.sum()), len(hits))
+    with torch.inference_mode():
+        said = model(torch.from_numpy(planes(images[held], facts))).numpy()
+    score, shown = task.score(said, labels[held]), task.metric.show
     session.write(
         "model", name="first linear", file=session.folder.model.name,
-        metric="accuracy on a held-out fifth of the sample", value=score.value, low=score.low, high=score.high,
-        adopted=True, replaced=None,
+        metric=f"{task.metric.name} on a held-out fifth of the sample", value=score.value, low=score.low,
+        high=score.high, adopted=True, replaced=None,
         reason=f"something usable on disk after {session.journal.spent:.1f} s, of {len(used):,} images",
     )  # fmt: skip
     session.progress.line(
-        f"  linear: {score.value:.1%} ({score.low:.1%} to {score.high:.1%}) on {len(hits):,} held-out images"
+        f"  linear: {shown(score.value)} ({shown(score.low)} to {shown(score.high)}) on {len(held):,} held-out images"
     )

@@ -18,10 +18,12 @@ from epochal.data.split import Samples, Splits, assign_splits, divide
 from epochal.data.table import SampleTable
 from epochal.data.table_file import to_csv
 from epochal.errors import DataError, RunError
-from epochal.models.resnet import resnet
+from epochal.stages.artifact import NETWORKS
+from epochal.stages.roles import LARGE, network_for
 from epochal.stages.runtime import settle_runtime
 from epochal.stages.session import stop_on
 from epochal.tasks.classification import Classification
+from epochal.tasks.task import Task
 from epochal.training.runtime import Runtime
 from epochal.writing import write_atomically
 
@@ -43,8 +45,8 @@ class Inspected:
 
     table: SampleTable
     splits: Splits
-    task: Classification
-    image_size: int
+    task: Task
+    size: tuple[int, int]  # height and width
     channels: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -52,9 +54,9 @@ class Inspected:
     runtime: Runtime
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names in the order of the labels."""
-        return self.task.classes
+    def image_size(self) -> int:
+        """The longer side."""
+        return max(self.size)
 
     @property
     def train(self) -> Samples:
@@ -124,7 +126,7 @@ def _inspected(session: Session, source: Source | Catalogue) -> tuple[Inspected,
         table=table,
         splits=splits,
         task=task,
-        image_size=images.shape[1],
+        size=(images.shape[1], images.shape[2]),
         channels=images.shape[3],
         mean=mean,
         std=std,
@@ -201,7 +203,7 @@ def _opened(session: Session, reason: str) -> None:
 
 
 def _runtime(
-    session: Session, splits: Splits, *, task: Classification, mean: tuple[float, ...], std: tuple[float, ...]
+    session: Session, splits: Splits, *, task: Task, mean: tuple[float, ...], std: tuple[float, ...]
 ) -> Runtime:
     train = splits.train
     loader = ArrayLoader(
@@ -214,8 +216,11 @@ def _runtime(
         seed=session.recipe.seed,
     )
     batch = loader.batch(train.index[:_MEASURED_BATCH])
-    model = resnet(channels_in=batch.images.shape[1], classes=len(task.classes), image_size=batch.images.shape[2])
-    return settle_runtime(session, model, batch=batch)
+    _, channels, height, width = batch.images.shape
+    model = NETWORKS[network_for(task, LARGE)](
+        channels_in=channels, classes=task.outputs, image_size=max(height, width)
+    )
+    return settle_runtime(session, model, batch=batch, loss=task.loss())
 
 
 def _measure(session: Session, inspected: Inspected, *, scanned: Scan) -> None:
@@ -226,10 +231,11 @@ def _measure(session: Session, inspected: Inspected, *, scanned: Scan) -> None:
         session.measure(name, value, note=note)
 
     measure("data.source", session.source)
-    measure("data.classes", list(inspected.classes))
+    measure("data.classes", list(inspected.task.names))
     measure("data.splits", {split: table.counts(split) for split in ("train", "val", "test")})
     measure("data.carved", list(inspected.carved), note="splits that no folder gave, carved from train by class")
     measure("data.image_size", inspected.image_size)
+    measure("data.input_size", list(inspected.size), note="height and width of the network's input")
     measure("data.channels", inspected.channels)
     measure("data.sizes", _sizes(table))
     measure("data.modes", dict(Counter(table.modes)))
@@ -251,9 +257,14 @@ def _measure(session: Session, inspected: Inspected, *, scanned: Scan) -> None:
         session.progress.line(f"  {remark}")
     train, val = len(inspected.train), len(inspected.val)
     session.progress.line(
-        f"  {len(table.index()):,} images in {len(inspected.classes)} classes: {train:,} to train, {val:,} to validate,"
+        f"  {len(table.index()):,} images, {_told(inspected.task)}: {train:,} to train, {val:,} to validate,"
         f" {len(inspected.splits.test):,} sealed for the test" + (" (from the cache)" if scanned.from_cache else "")
     )
+
+
+def _told(task: Task) -> str:
+    """What there is to tell apart, or to measure."""
+    return ", ".join(task.names) if task.name == "regression" else f"{len(task.names)} classes"
 
 
 def _sizes(table: SampleTable) -> list[list[int]]:

@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import torch
-from jaxtyping import Float32, Int, UInt8
+from jaxtyping import Float32, Shaped, UInt8
+from torch import nn
 
-from epochal.models.simple import LinearClassifier
+from epochal.models.head import find
 from epochal.stages.artifact import Facts, build_network
-from epochal.stats.linear import fit_images
+from epochal.stats.linear import LinearMap, fit_images
+from epochal.tasks.task import Task
 
-LINEAR = "linear"
+_Fit = Callable[[Task, tuple[np.ndarray, np.ndarray]], LinearMap]  # of images (n, c, h, w) and their labels
 
 
 def linear_model(
-    pixels: UInt8[np.ndarray, "n h w c"],
-    labels: Int[np.ndarray, " n"],
-    *,
-    facts: Facts,
-    held_out: UInt8[np.ndarray, "m h w c"] | None = None,
-) -> tuple[LinearClassifier, Float32[np.ndarray, "m k"]]:
-    """The linear classifier of normalised pixels, and its logits on `held_out`.
+    pixels: UInt8[np.ndarray, "n h w c"], labels: Shaped[np.ndarray, "n ..."], *, facts: Facts
+) -> nn.Module:
+    """The linear model of normalised pixels that fits these labels best, in the way of its task.
 
-    Shapes: n images to fit, m to score (none by default), k classes.
+    Shapes: n images to fit.
     """
-    fitted = fit_images(_planes(pixels, facts), labels, classes=len(facts.classes))
+    fitted = _FITS[facts.kind.name](facts.kind, (planes(pixels, facts), labels))
     model = build_network(facts)
-    assert isinstance(model, LinearClassifier)
+    layer = find(model)
+    assert layer.bias is not None
     with torch.no_grad():
-        model.head.weight.copy_(torch.from_numpy(fitted.weight))
-        model.head.bias.copy_(torch.from_numpy(fitted.bias))
-    scored = _planes(pixels[:0] if held_out is None else held_out, facts)
-    return model, fitted.logits(scored.reshape(len(scored), fitted.weight.shape[1])).astype(np.float32)
+        layer.weight.copy_(torch.from_numpy(fitted.weight).reshape(layer.weight.shape))
+        layer.bias.copy_(torch.from_numpy(fitted.bias))
+    return model.eval()
 
 
-def _planes(pixels: UInt8[np.ndarray, "n h w c"], facts: Facts) -> Float32[np.ndarray, "n c h w"]:
-    """Normalised pixels, one plane after the other, as the linear layer counts them."""
+def planes(pixels: UInt8[np.ndarray, "n h w c"], facts: Facts) -> Float32[np.ndarray, "n c h w"]:
+    """Normalised pixels, one plane after the other, as the networks receive them."""
     mean, std = (np.asarray(each, dtype=np.float32) for each in (facts.mean, facts.std))
     scaled = (pixels.astype(np.float32) / 255 - mean) / std
-    planes: Float32[np.ndarray, "n c h w"] = np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
-    return planes
+    laid: Float32[np.ndarray, "n c h w"] = np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+    return laid
+
+
+def _classes(task: Task, data: tuple[np.ndarray, np.ndarray]) -> LinearMap:
+    return fit_images(*data, classes=task.outputs)
+
+
+_FITS: Mapping[str, _Fit] = {
+    "classification": _classes,
+}

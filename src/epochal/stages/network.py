@@ -18,6 +18,8 @@ from epochal.recipe.duration import format_duration
 from epochal.stages.artifact import Facts, build_network
 from epochal.stages.baseline import facts_for
 from epochal.stages.fit import Fit
+from epochal.stages.roles import LARGE, network_for
+from epochal.stages.scoring import looking_batch
 from epochal.training.environment import seed_everything
 from epochal.training.governor import ThreadGovernor
 from epochal.training.loop import AfterUpdate, Transform, Update, train
@@ -29,14 +31,12 @@ if TYPE_CHECKING:
     from epochal.stages.inspect import Inspected
     from epochal.stages.session import Session
 
-NETWORK = "resnet"
 _LEAST_SECONDS = 1.0
 _SPEED_BATCH = 256
 _SPEED_SHARE, _SPEED_SHORTEST, _SPEED_LONGEST = 0.01, 1.0, 4.0  # of the budget; seconds
 _SPEED_STEPS, _SPEED_WARMING, _SPEED_COUNTED = 12, 2, 3
 _AVERAGE_EVERY = 5  # steps: a fifth of the cost, the same time constant
 _STEM_IMAGES = 5000  # whitening filters of more change by less than they differ between two such samples
-_LOOK_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ def images_per_second(session: Session, inspected: Inspected) -> float:
     if known is not None:
         return float(known)
     seed_everything(session.recipe.seed)
-    model = build_network(facts_for(inspected, NETWORK))
+    model = build_network(facts_for(inspected, network_for(inspected.task, LARGE)))
     loader = inspected.loader(inspected.train, batch_size=_SPEED_BATCH, shuffle=True, seed=session.recipe.seed)
     update = Update(
         loss=inspected.task.loss(),
@@ -141,12 +141,13 @@ def make_fit(session: Session, inspected: Inspected, *, facts: Facts, seconds: f
     )
     return Fit(
         model,
+        task=inspected.task,
         update=update,
         average=average,
         pace=TimedSteps(seconds),
         runtime=inspected.runtime,
         loader=loader,
-        validation=inspected.loader(inspected.val, batch_size=_LOOK_BATCH),
+        validation=inspected.loader(inspected.val, batch_size=looking_batch(inspected)),
     )
 
 

@@ -91,7 +91,7 @@ def _predict(model: Deployed, facts: Facts, *, source: Source, batch: Sequence[E
             continue
         row = next(probabilities)
         said = int(row.argmax())
-        rows.append(Prediction(file=entry.key, predicted=facts.classes[said], probability=round(float(row[said]), 6)))
+        rows.append(Prediction(file=entry.key, predicted=facts.kind.names[said], probability=round(float(row[said]), 6)))
     return rows
 
 

@@ -15,6 +15,7 @@ from epochal.models.resnet import resnet
 from epochal.training.allocator import keep_freed_memory
 from epochal.training.choice import Choice, Trial, choose
 from epochal.training.environment import activate, detect
+from epochal.training.loop import Loss
 from epochal.training.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _SHARE = 0.01  # of the budget that the measurement may take
 _LONGEST = 4.0  # seconds; more measures the same
 
 
-def settle_runtime(session: Session, model: nn.Module, *, batch: Batch) -> Runtime:
+def settle_runtime(session: Session, model: nn.Module, *, batch: Batch, loss: Loss) -> Runtime:
     """The runtime of this run: as the user says, as an earlier start measured, or as measured now.
 
     Raises: SettingError for a device that is not there.
@@ -35,7 +36,7 @@ def settle_runtime(session: Session, model: nn.Module, *, batch: Batch) -> Runti
     if earlier is not None:
         runtime = Runtime.from_description(earlier["runtime"])
     else:
-        choice = choose(model, batch, loss=cross_entropy, base=base, seconds=min(_SHARE * session.budget, _LONGEST))
+        choice = choose(model, batch, loss=loss, base=base, seconds=min(_SHARE * session.budget, _LONGEST))
         choice = _as_asked(session, choice, base=base)
         session.measure("runtime", choice.describe(), note=choice.reason)
         session.decide("runtime.device", str(base.device.type), reason="the fastest device found")

@@ -44,7 +44,7 @@ class Session:
         for place in (folder.path, folder.checkpoint.parent):
             clear_leftovers(place)
         self.folder = folder
-        self.present_logits: np.ndarray | None = None  # of the model on disk, on the validation split
+        self.present_evidence: np.ndarray | None = None  # of the model on disk, on the validation split
         self.at = "run"  # the stage that is at work, which every event names
         self.chosen = settings.chosen
         self.progress: Progress = progress or Quiet()

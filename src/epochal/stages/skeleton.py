@@ -9,26 +9,33 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 
 from epochal.checks.batch import describe_batch
 from epochal.checks.experiments import dependence, initial_loss, repeat
+from epochal.checks.first_loss import RULES as FIRST_LOSS_RULES
+from epochal.checks.first_loss import first_loss
 from epochal.checks.initial_state import DEPENDENCE_RULES, LOSS_RULES, REPEAT_RULES
+from epochal.checks.input import IMAGE_RULES
 from epochal.checks.input import RULES as BATCH_RULES
 from epochal.checks.learning import FIT_RULES, INPUT_RULES
 from epochal.checks.trials import Caps, fit_batch, input_dependence
 from epochal.optim.optimizer import build
 from epochal.recipe.duration import format_duration
 from epochal.stages.artifact import build_network
-from epochal.stages.baseline import SMALL, facts_for
+from epochal.stages.baseline import facts_for
 from epochal.stages.pictures import Cell, show, unnormalised
+from epochal.stages.roles import LARGE, SMALL, network_for
 from epochal.stages.session import stop_on
+from epochal.tasks.classification import Classification
 from epochal.training.environment import seed_everything
 from epochal.training.loop import Update, train
 from epochal.training.pace import FixedSteps
 
 if TYPE_CHECKING:
     from epochal.data.batch import Batch
+    from epochal.data.split import Samples
     from epochal.findings import Finding
     from epochal.stages.inspect import Inspected
     from epochal.stages.session import Session
@@ -41,7 +48,8 @@ _HELD_OUT = 1000
 _JUDGES = 2  # held-out samples without which nothing can be said of what seeing the images brings
 _TRAINED_ON = 5000
 _SHOWN = 32
-_NETWORK = "resnet"
+_FEW, _DENSE_TRAINED_ON, _DENSE_HELD_OUT = 4, 64, 32  # the same of pictures with a mask, which say more each
+_DENSE_BATCH = 16
 _NOT_CHECKED = (
     "near duplicates and wrong labels among images that differ in pixels",
     "whether a larger network would reach a lower training loss (K2.9)",
@@ -73,21 +81,22 @@ def check_skeleton(session: Session, inspected: Inspected) -> None:
 
 
 def _first_batch(session: Session, inspected: Inspected) -> Batch:
-    loader = inspected.loader(inspected.train, batch_size=_BATCH, seed=session.recipe.seed, shuffle=True)
-    return next(loader.epoch(0))
+    size = _DENSE_BATCH if inspected.task.dense else _BATCH
+    return next(inspected.loader(inspected.train, batch_size=size, seed=session.recipe.seed, shuffle=True).epoch(0))
 
 
 def _check_batch(session: Session, inspected: Inspected, *, batch: Batch) -> list[Finding]:
     """The batch as the network receives it: facts for the rules, pixels for the eye (K2.10)."""
+    known = isinstance(inspected.task, Classification)
     facts = describe_batch(
         batch.images,
-        batch.labels,
-        prior=inspected.task.prior.tolist(),
+        batch.labels if known else torch.zeros(len(batch), dtype=torch.long),
+        prior=inspected.task.prior.tolist() if isinstance(inspected.task, Classification) else [1.0],
         pixel_mean=statistics.fmean(inspected.mean),
         pixel_std=statistics.fmean(inspected.std),
     )
     shown = batch.images[:_SHOWN].permute(0, 2, 3, 1).cpu().numpy()
-    labels = [inspected.classes[label] for label in batch.labels[:_SHOWN].tolist()]
+    spoken = inspected.task.spoken(batch.labels[:_SHOWN].cpu().numpy())
     show(
         session,
         unnormalised(shown, mean=inspected.mean, std=inspected.std),
@@ -96,34 +105,51 @@ def _check_batch(session: Session, inspected: Inspected, *, batch: Batch) -> lis
             f"The first training batch: {tuple(batch.images.shape)}, {str(batch.images.dtype).removeprefix('torch.')}, "
             f"from {facts.low:.2f} to {facts.high:.2f}, mean {facts.mean:.2f}, deviation {facts.std:.2f}"
         ),
-        cells=[Cell(label=label) for label in labels],
+        cells=[Cell(label=each) for each in spoken],
     )
-    return session.judge(BATCH_RULES, facts)
+    return session.judge(BATCH_RULES if known else IMAGE_RULES, facts)
 
 
 def _check_start(session: Session, inspected: Inspected, *, batch: Batch) -> list[Finding]:
     """The untrained network: its first loss, what reaches what, and whether a start repeats to the bit."""
-    recipe, task = session.recipe, inspected.task
-    seed_everything(recipe.seed)
+    seed_everything(session.recipe.seed)
     model = _network(inspected)
-    task.prepare_(model)
-    smoothing = recipe.loss.label_smoothing
-    first = initial_loss(
-        model,
-        batch.images,
-        labels=batch.labels,
-        loss=task.loss(smoothing=smoothing),
-        prior=task.prior.tolist(),
-        smoothing=smoothing,
-    )
-    session.measure(
-        "skeleton.initial_loss", round(first.measured, 4), unit="nats", note=f"{first.expected:.4f} expected"
-    )
-    findings = session.judge(LOSS_RULES, first)
-    reach = dependence(model, batch.images[:_BY_HEART])
+    inspected.task.prepare_(model)
+    findings = _check_first_loss(session, inspected, model=model, batch=batch)
+    reach = dependence(model, smaller(batch.images[:_BY_HEART]))
     findings += session.judge(DEPENDENCE_RULES, reach)
     twice = repeat(lambda: _two_steps(session, inspected), start=lambda name: name.startswith("start."))
     return findings + session.judge(REPEAT_RULES, twice)
+
+
+def _check_first_loss(session: Session, inspected: Inspected, *, model: nn.Module, batch: Batch) -> list[Finding]:
+    """The first loss beside what an answer that knows only the labels' distribution costs (K2.4, K2.5)."""
+    task, smoothing = inspected.task, session.recipe.loss.label_smoothing
+    if isinstance(task, Classification):
+        seen = initial_loss(
+            model,
+            batch.images,
+            labels=batch.labels,
+            loss=task.loss(smoothing=smoothing),
+            prior=task.prior.tolist(),
+            smoothing=smoothing,
+        )
+        _measure_first(session, seen.measured, expected=seen.expected)
+        return session.judge(LOSS_RULES, seen)
+    found = first_loss(
+        model,
+        batch.images,
+        labels=batch.labels,
+        loss=task.loss(),
+        constant=task.constant(),
+        expected=task.initial_loss(),
+    )
+    _measure_first(session, found.measured, expected=found.expected)
+    return session.judge(FIRST_LOSS_RULES, found)
+
+
+def _measure_first(session: Session, measured: float, *, expected: float) -> None:
+    session.measure("skeleton.initial_loss", round(measured, 4), unit="nats", note=f"{expected:.4f} expected")
 
 
 def _two_steps(session: Session, inspected: Inspected) -> dict[str, Tensor]:
@@ -131,7 +157,8 @@ def _two_steps(session: Session, inspected: Inspected) -> dict[str, Tensor]:
     seed_everything(session.recipe.seed)
     model = _network(inspected)
     made = {f"start.{name}": value.detach().clone() for name, value in model.state_dict().items()}
-    loader = inspected.loader(inspected.train, batch_size=32, seed=session.recipe.seed, shuffle=True)
+    size = _FEW if inspected.task.dense else 32
+    loader = inspected.loader(inspected.train, batch_size=size, seed=session.recipe.seed, shuffle=True)
     update = Update(loss=inspected.task.loss(), optimizer=build(model, lr=0.01))
     for step in train(model, loader, update=update, runtime=inspected.runtime, pace=FixedSteps(2)):
         made[f"loss.{step.number}"] = step.loss
@@ -141,16 +168,15 @@ def _two_steps(session: Session, inspected: Inspected) -> dict[str, Tensor]:
 def _check_learning(session: Session, inspected: Inspected, *, seconds: float) -> list[Finding]:
     """One batch by heart (K2.8), and images against zeros on held-out samples (K2.7)."""
     task, seed = inspected.task, session.recipe.seed
-    loader = inspected.loader(inspected.train, batch_size=_TRAINED_ON, seed=seed, shuffle=True)
-    some = next(loader.epoch(0))
-    few = slice(0, _BY_HEART)
+    dense = inspected.task.dense
+    some = _drawn(inspected, inspected.train, count=_DENSE_TRAINED_ON if dense else _TRAINED_ON, seed=seed)
+    few = slice(0, _FEW if dense else _BY_HEART)
     fitted = fit_batch(
         lambda: _network(inspected),
         some.images[few],
         labels=some.labels[few],
         loss=task.loss(),
-        caps=Caps(steps=500, seconds=seconds / 3),
-        seed=seed,
+        caps=Caps(steps=500, seconds=seconds / 3, seed=seed),
     )
     session.measure(
         "skeleton.overfit_steps", fitted.steps, unit="steps", note=f"loss {fitted.first:.3f} to {fitted.last:.4f}"
@@ -158,18 +184,42 @@ def _check_learning(session: Session, inspected: Inspected, *, seconds: float) -
     findings = session.judge(FIT_RULES, fitted)
     if len(inspected.val) < _JUDGES:
         return findings
-    held = next(inspected.loader(inspected.val, batch_size=_HELD_OUT, seed=seed, shuffle=True).epoch(0))
+    held = _drawn(inspected, inspected.val, count=_DENSE_HELD_OUT if dense else _HELD_OUT, seed=seed)
     seen = input_dependence(
-        lambda: build_network(facts_for(inspected, SMALL, width=16)).to(inspected.runtime.device),
+        lambda: _small_network(inspected),
         train=(some.images, some.labels),
         held=(held.images, held.labels),
         loss=task.loss(),
-        caps=Caps(steps=1000, seconds=2 * seconds / 3),
-        seed=seed,
+        caps=Caps(steps=1000, seconds=2 * seconds / 3, seed=seed),
+        constant=task.constant(),
     )
     return findings + session.judge(INPUT_RULES, seen)
 
 
+def _drawn(inspected: Inspected, samples: Samples, *, count: int, seed: int) -> Batch:
+    """Some samples at random; of pictures with a mask only the middle, which is enough and costs a fraction."""
+    batch = next(inspected.loader(samples, batch_size=count, seed=seed, shuffle=True).epoch(0))
+    if not inspected.task.dense:
+        return batch
+    return batch.replace(images=smaller(batch.images), labels=smaller(batch.labels))
+
+
+def smaller(pictures: Tensor, *, side: int = 96) -> Tensor:
+    """The middle of pictures or masks, at most `side` pixels high and wide; small ones as they are.
+
+    >>> smaller(torch.zeros(2, 3, 128, 64)).shape
+    torch.Size([2, 3, 96, 64])
+    """
+    top, left = (max(0, (length - side) // 2) for length in pictures.shape[-2:])
+    return pictures[..., top : top + side, left : left + side]
+
+
+def _small_network(inspected: Inspected) -> nn.Module:
+    """A narrow network of the kind of the baseline."""
+    facts = facts_for(inspected, network_for(inspected.task, SMALL), width=16)
+    return build_network(facts).to(inspected.runtime.device)
+
+
 def _network(inspected: Inspected) -> nn.Module:
     """The kind of network that the train stage fits, with fresh weights."""
-    return inspected.runtime.place(build_network(facts_for(inspected, _NETWORK)))
+    return inspected.runtime.place(build_network(facts_for(inspected, network_for(inspected.task, LARGE))))

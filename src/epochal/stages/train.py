@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Num
 
 from epochal.errors import CheckpointError
 from epochal.models.head import find
@@ -18,10 +18,10 @@ from epochal.stages.baseline import facts_for
 from epochal.stages.evaluate import seconds_to_evaluate
 from epochal.stages.fit import Fit
 from epochal.stages.interruption import Interruption
-from epochal.stages.network import NETWORK, Planned, images_per_second, make_fit, size_network
+from epochal.stages.network import Planned, images_per_second, make_fit, size_network
+from epochal.stages.roles import LARGE, network_for
+from epochal.stages.scoring import labels_of
 from epochal.stages.watching import Watcher, show_filters
-from epochal.stats.calibration import temperature
-from epochal.stats.classification import nll
 from epochal.training.checkpoint import previous
 from epochal.training.governor import ThreadGovernor
 
@@ -51,7 +51,9 @@ def train_network(session: Session, inspected: Inspected) -> bool:
         session.skip("train", reason=f"{left} are left, too little to train a network")
         return False
     with session.stage("train", title=f"Training: {planned.sentence}"):
-        facts = facts_for(inspected, NETWORK, flip=session.recipe.transforms.flip, **planned.options)
+        facts = facts_for(
+            inspected, network_for(inspected.task, LARGE), flip=session.recipe.transforms.flip, **planned.options
+        )
         fit = _trained(session, inspected, facts=facts, planned=planned, reserved=reserved)
         _keep(session, inspected, fit=fit, facts=facts)
     return True
@@ -72,9 +74,9 @@ def _keep(session: Session, inspected: Inspected, *, fit: Fit, facts: Facts) -> 
     fit.restore_best()
     show_filters(session, fit.model)
     said = _calibrate(session, inspected, fit=fit)
-    path = session.folder.baseline(NETWORK)
+    path = session.folder.baseline(facts.network)
     save_model(path, fit.model, facts=facts)
-    consider(session, inspected, name=NETWORK, path=path, said=said)
+    consider(session, inspected, name=facts.network, path=path, said=said)
     previous(session.folder.checkpoint).unlink(missing_ok=True)
 
 
@@ -129,17 +131,21 @@ def _run(session: Session, inspected: Inspected, *, fit: Fit) -> bool:
     return True
 
 
-def _calibrate(session: Session, inspected: Inspected, *, fit: Fit) -> Float[np.ndarray, "n c"]:
-    """Give the probabilities their meaning back: label smoothing leaves them too modest. Gives the new logits.
+def _calibrate(session: Session, inspected: Inspected, *, fit: Fit) -> Num[np.ndarray, "n e"]:
+    """Give the probabilities their meaning back: label smoothing leaves them too modest. Gives the new evidence.
 
-    The logits are divided by one temperature, fitted on the validation split and folded into the last layer; no
+    The outputs are divided by one temperature, fitted on the validation split and folded into the last layer; no
     prediction changes. Source: Guo et al. 2017, section 4.2.
     """
-    logits, labels = fit.best.logits.numpy(), inspected.val.targets
-    found = temperature(logits, labels)
+    task, evidence, labels = inspected.task, fit.best.evidence.numpy(), labels_of(inspected, inspected.val)
+    found = task.temperature(evidence, labels)
+    if found == 1:
+        return evidence
     with torch.no_grad():
         for values in find(fit.model).parameters():
             values.div_(found)
-    note = f"validation loss {nll(logits, labels):.3f} before, {nll(logits / found, labels):.3f} after"
+    cooled: Num[np.ndarray, "n e"] = evidence / found
+    before, after = (float(task.losses(each, labels).mean()) for each in (evidence, cooled))
+    note = f"validation loss {before:.3f} before, {after:.3f} after"
     session.measure("train.temperature", round(found, 4), note=note)
-    return logits / found
+    return cooled

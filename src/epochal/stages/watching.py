@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from epochal.findings import Severity
 from epochal.history import History
@@ -19,6 +21,7 @@ from epochal.training.probe import Probe, first_layer_filters
 if TYPE_CHECKING:
     from epochal.stages.inspect import Inspected
     from epochal.stages.session import Session
+    from epochal.tasks.task import Task
     from epochal.training.loop import Step
 
 _LOOK_SHARE = 0.02  # of the stage between two looks: with up to 50 of them the curve is smooth and the cost small
@@ -56,7 +59,11 @@ class Watcher:
         if step.number % _READ_STEPS == 0:
             self._read()
         best = self._fit.best.look
-        shown = "" if best is None else f", best validation accuracy {best.accuracy:.1%}"
+        shown = (
+            ""
+            if best is None
+            else f", best validation {self._fit.task.metric.name} {self._fit.task.metric.show(best.score)}"
+        )
         self._session.progress.update(f"epoch {self._fit.epochs:.1f}, step {step.number:,}{shown}", done=step.progress)
 
     def look_is_due(self, step: Step) -> bool:
@@ -77,7 +84,7 @@ class Watcher:
         self._fruitless = 0 if self._fit.best.look is seen else self._fruitless + 1
         self._look_seconds = time.monotonic() - began
         self._looked_at = self._fit.pace.progress
-        self._history.append(step=seen.step, val_loss=seen.loss, val_accuracy=seen.accuracy)
+        self._history.append(step=seen.step, val_loss=seen.loss, val_score=seen.score)
         self._history.flush()
         self._write(seen, seconds=seconds, steps=steps)
         self._epoch_mark = (time.monotonic(), self._fit.position.step)
@@ -107,21 +114,26 @@ class Watcher:
         self._read()
         self._history.close()
 
-    def _choose_probe(self, inspected: Inspected) -> Probe:
+    def _choose_probe(self, inspected: Inspected) -> Probe | None:
+        """A few validation samples; none where the answer is a whole picture for each."""
+        task = inspected.task
+        if task.dense:
+            return None
         rows = np.random.default_rng(0).permutation(inspected.val.index)[:_PROBED]
         labels = inspected.val.labels[rows]
         if self._session.journal.measured("dynamics.labels") is None:
-            self._session.measure("dynamics.labels", [inspected.classes[label] for label in labels])
-            self._session.measure("dynamics.targets", [int(label) for label in labels])
-            cells = [Cell(label=inspected.classes[label]) for label in labels]
+            spoken = task.spoken(labels)
+            self._session.measure("dynamics.labels", list(spoken))
+            self._session.measure("dynamics.targets", labels.tolist())
             show(
                 self._session,
                 inspected.val.images[rows],
                 name="dynamics",
                 caption="The fixed batch whose predictions are followed",
-                cells=cells,
+                cells=[Cell(label=each) for each in spoken],
             )
-        return Probe(inspected.loader(inspected.val, batch_size=_PROBED).batch(rows).images, runtime=self._fit.runtime)
+        images = inspected.loader(inspected.val, batch_size=_PROBED).batch(rows).images
+        return Probe(images, runtime=self._fit.runtime, answer=answers_of(task))
 
     def _read(self) -> None:
         """Read the losses since the last time from the device, into history and journal."""
@@ -150,20 +162,27 @@ class Watcher:
             steps=seen.step,
             train_loss=sum(recent) / len(recent),
             val_loss=seen.loss,
-            val_accuracy=seen.accuracy,
+            val_score=seen.score,
             lr=lr,
             seconds=round(seconds, 3),
             images_per_second=round(per_second, 1),
             progress=round(seen.progress, 4),
             best=fit.best.look is seen,
         )
-        with fit.average.applied(fit.model):
-            probabilities = self._probe(fit.model)
-        session.write("dynamics", epoch=round(seen.epoch, 3), probabilities=probabilities.round(4).tolist())
+        self._write_dynamics(seen)
         session.progress.line(
-            f"  epoch {seen.epoch:5.1f}  loss {sum(recent) / len(recent):.3f}  validation {seen.accuracy:.1%},"
-            f" loss {seen.loss:.3f}  lr {lr:.3g}  {per_second:,.0f} images/s"
+            f"  epoch {seen.epoch:5.1f}  loss {sum(recent) / len(recent):.3f}  validation"
+            f" {fit.task.metric.show(seen.score)}, loss {seen.loss:.3f}  lr {lr:.3g}  {per_second:,.0f} images/s"
         )
+
+    def _write_dynamics(self, seen: Look) -> None:
+        """What the network thinks of the fixed batch at this look (K2.11)."""
+        if self._probe is None:
+            return
+        with self._fit.average.applied(self._fit.model):
+            answers = self._probe(self._fit.model).round(4).tolist()
+        kind = "values" if self._fit.task.name == "regression" else "probabilities"
+        self._session.write("dynamics", epoch=round(seen.epoch, 3), **{kind: answers})
 
     def _judge(self) -> bool:
         """Examine the live rules; each speaks once. False if one of them says that going on is a waste."""
@@ -177,6 +196,20 @@ class Watcher:
                     self._session.write("finding", **finding.to_json())
                     self._session.progress.line(f"  {finding.severity.value}  {finding.rule}: {finding.measured}")
         return go_on
+
+
+def answers_of(task: Task) -> Callable[[Tensor], Tensor]:
+    """From outputs to what a person follows: probabilities, or values in the units of the labels.
+
+    >>> from epochal.tasks.classification import Classification
+    >>> answers_of(Classification(classes=("cat", "dog"), counts=(1, 1)))(torch.zeros(1, 2))
+    tensor([[0.5000, 0.5000]])
+    """
+    known: dict[str, Callable[[Tensor], Tensor]] = {
+        "classification": lambda outputs: outputs.softmax(1),
+        "multi-label": torch.sigmoid,
+    }
+    return known.get(task.name, task.decoder())
 
 
 def show_filters(session: Session, model: nn.Module) -> None:

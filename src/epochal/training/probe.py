@@ -1,5 +1,7 @@
 """Looks into a network while it trains: its mind on one fixed batch, and its first filters."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -20,23 +22,30 @@ class Probe:
            [0.5, 0.5]], dtype=float32)
     """
 
-    def __init__(self, images: Float[Tensor, "n c h w"], *, runtime: Runtime) -> None:
-        """Keep the images on the device."""
+    def __init__(
+        self, images: Float[Tensor, "n c h w"], *, runtime: Runtime, answer: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
+        """Keep the images on the device; `answer` makes of outputs what is followed, probabilities if not given."""
         self.images = runtime.layout(images.to(runtime.device))
         self.runtime = runtime
+        self.answer = answer or _probabilities
 
     @torch.inference_mode()
-    def __call__(self, model: nn.Module) -> Float[np.ndarray, "n classes"]:
-        """Class probabilities of each sample, in evaluation mode; the model's mode is put back."""
+    def __call__(self, model: nn.Module) -> Float[np.ndarray, "n k"]:
+        """The answers for each sample, in evaluation mode; the model's mode is put back."""
         was_training = model.training
         model.eval()
         try:
             with self.runtime.autocast():
-                logits = model(self.images)
+                outputs = model(self.images)
         finally:
             model.train(was_training)
-        probabilities: Float[np.ndarray, "n classes"] = logits.float().softmax(1).cpu().numpy()
-        return probabilities
+        answers: Float[np.ndarray, "n k"] = self.answer(outputs.float()).cpu().numpy()
+        return answers
+
+
+def _probabilities(logits: Tensor) -> Tensor:
+    return logits.softmax(1)
 
 
 def first_layer_filters(model: nn.Module) -> Float[np.ndarray, "filters h w c"] | None:
