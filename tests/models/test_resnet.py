@@ -4,7 +4,8 @@ from torch import nn
 
 from epochal.errors import SettingError
 from epochal.models.cost import cost
-from epochal.models.resnet import Norm, Residual, Unit, fit_stem_, resnet, shape_for
+from epochal.models.parts import Norm
+from epochal.models.resnet import Residual, Unit, fit_stem_, resnet, shape_for
 from epochal.optim.optimizer import build
 
 

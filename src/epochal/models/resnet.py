@@ -16,14 +16,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from epochal.errors import SettingError
-from epochal.layers.initialization import identity_
+from epochal.layers.dropout import SpatialDropout, add_drop_path, linear_drop_probs
+from epochal.layers.scaling import scale_to_data_
 from epochal.layers.whitening import set_whitening_
 from epochal.models.head import ScaledLinear
+from epochal.models.parts import Parts
 from epochal.models.simple import check_sizes
 
-# Weight of the new batch in the running statistics. Short trainings change the weights quickly, so the statistics must
-# follow; torch's 0.1 lags by ten steps (docs/decisions/network.md).
-_NORM_MOMENTUM = 0.4
+_PARTS = Parts()
+_SCALING_IMAGES = 256  # deviations of more differ by less than a hundredth
 _HEAD_FACTOR = 1 / 9  # Jordan 2024
 
 
@@ -80,36 +81,56 @@ def shape_for(channels_in: int, classes: int, *, image_size: int, width: int = 6
     )  # fmt: skip
 
 
-def resnet(channels_in: int, classes: int, *, image_size: int, width: int = 64, depth: int = 1) -> "ResNet":
-    """Make the network that `shape_for` decides.
+def resnet(  # noqa: PLR0913  each option is a key of a recipe, known by its name
+    channels_in: int,
+    classes: int,
+    *,
+    image_size: int,
+    width: int = 64,
+    depth: int = 1,
+    norm: str = "auto",
+    activation: str = "relu",
+    initialization: str = "default",
+    dropout: float = 0.0,
+    spatial_dropout: float = 0.0,
+    drop_path: float = 0.0,
+    separable: bool = False,
+    pool: str = "early",
+) -> "ResNet":
+    """Make the network that `shape_for` decides, of the parts that `Parts` explains.
 
     Call `fit_stem_` with training images before training; without, the stem keeps random orthogonal filters.
 
-    Raises: SettingError for sizes that cannot work.
+    Raises: SettingError for sizes that cannot work, unknown names, and shares outside [0, 1).
 
     >>> resnet(3, 10, image_size=32)(torch.randn(2, 3, 32, 32)).shape
     torch.Size([2, 10])
+    >>> resnet(3, 10, image_size=32, norm="group", activation="tanh", drop_path=0.1).stages[1].units[0]
+    Unit(
+      (0): Conv2d(64, 64, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), bias=False)
+      (1): GroupNorm(32, 64, eps=1e-05, affine=True...)
+      (2): Tanh()
+    )
     """
-    return ResNet(shape_for(channels_in, classes, image_size=image_size, width=width, depth=depth))
-
-
-class Norm(nn.BatchNorm2d):
-    """Batch normalisation with a bias and no scale to learn: the convolution behind it has one.
-
-    Source: hlb-CIFAR10 (Balsam 2023); Jordan 2024.
-
-    >>> [name for name, p in Norm(4).named_parameters() if p.requires_grad]
-    ['bias']
-    """
-
-    def __init__(self, channels: int) -> None:
-        """Freeze the scale at one."""
-        super().__init__(channels, momentum=_NORM_MOMENTUM)
-        self.weight.requires_grad_(False)  # noqa: FBT003  torch's positional flag
+    shape = shape_for(channels_in, classes, image_size=image_size, width=width, depth=depth)
+    parts = Parts(
+        norm=norm, activation=activation, initialization=initialization, dropout=dropout,
+        spatial_dropout=spatial_dropout, drop_path=drop_path, separable=separable, pool=pool,
+    )  # fmt: skip
+    smallest = ((image_size - shape.stem_kernel) // shape.stem_stride + 1) >> len(shape.widths)
+    if norm == "instance" and smallest < 2:
+        raise SettingError(
+            f"Instance normalisation of images of {image_size} pixels: the last map is {smallest} by {smallest}.",
+            expected="two places or more, or every value is its own mean.",
+            remedy="group, or larger images.",
+        )
+    return ResNet(shape, parts=parts)
 
 
 class Unit(nn.Sequential):
     """Convolution, pooling where asked, normalisation, ReLU; the pooling first saves three quarters of the rest (L8).
+
+    Other `parts` take other ones in their places, or pool last.
 
     Shapes: (n, i, h, w) to (n, o, h, w), or half of h and w rounded down.
 
@@ -117,30 +138,35 @@ class Unit(nn.Sequential):
     torch.Size([2, 16, 3, 3])
     """
 
-    def __init__(self, channels_in: int, channels_out: int, *, pool: bool = False) -> None:
+    def __init__(self, channels_in: int, channels_out: int, *, pool: bool = False, parts: Parts = _PARTS) -> None:
         """Begin the convolution as the identity."""
-        convolution = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)
-        identity_(convolution)
-        pooling = [nn.MaxPool2d(2)] if pool else []
-        super().__init__(convolution, *pooling, Norm(channels_out), nn.ReLU(inplace=True))
+        convolution = parts.convolution_of(channels_in, channels_out)
+        behind = (parts.norm_of(channels_out), parts.activation_of(channels_out))
+        pooling = (nn.MaxPool2d(2),) if pool else ()
+        super().__init__(convolution, *((*pooling, *behind) if parts.pool == "early" else (*behind, *pooling)))
 
 
 class Residual(nn.Module):
     """`x + f(x)` with f of one or more units: the signal passes whatever f has learnt so far.
 
-    Shapes: (n, c, h, w) to the same.  Source: He et al. 2015.
+    In training f is left out for a sample with probability `drop_prob`.
+
+    Shapes: (n, c, h, w) to the same.  Source: He et al. 2015; Huang et al. 2016.
 
     >>> Residual(Unit(8, 8))(torch.randn(2, 8, 4, 4)).shape
     torch.Size([2, 8, 4, 4])
     """
 
-    def __init__(self, *units: nn.Module) -> None:
+    def __init__(self, *units: nn.Module, drop_prob: float = 0.0) -> None:
         """Chain the units."""
         super().__init__()
         self.units = nn.Sequential(*units)
+        self.drop_prob = drop_prob
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """Add what the units found."""
+        if self.drop_prob:
+            return add_drop_path(x, self.units(x), drop_prob=self.drop_prob, training=self.training)
         out: Tensor = x + self.units(x)
         return out
 
@@ -155,30 +181,34 @@ class ResNet(nn.Module):
     torch.Size([2, 10])
     """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, *, parts: Parts = _PARTS) -> None:
         """Build the layers."""
         super().__init__()
         self.shape = shape
+        self.parts = parts
         self.stem = nn.Conv2d(
             shape.channels_in, shape.stem_width, shape.stem_kernel, stride=shape.stem_stride, bias=False
         )
         _set_orthogonal_(self.stem)
         self.stem.requires_grad_(False)  # noqa: FBT003  torch's positional flag
-        self.rectify = nn.ReLU(inplace=True)
-        self.stages = nn.Sequential(*_stages(shape.stem_width, shape.widths, depth=shape.depth))
+        self.rectify = parts.activation_of(shape.stem_width)
+        self.stages = nn.Sequential(*_stages(shape.stem_width, shape.widths, depth=shape.depth, parts=parts))
+        self.dropout = nn.Dropout(parts.dropout) if parts.dropout else nn.Identity()
         self.head = ScaledLinear(shape.widths[-1], shape.classes, factor=_HEAD_FACTOR)
+        parts.initialize_(self.stages, self.head)
 
     def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
         """Give the logits."""
         features: Tensor = self.stages(self.rectify(self.stem(images)))
-        out: Tensor = self.head(features.amax((2, 3)))
+        out: Tensor = self.head(self.dropout(features.amax((2, 3))))
         return out
 
 
 def fit_stem_(model: ResNet, images: Float[Tensor, "n c h w"]) -> None:
     """Fill the stem with the whitening filters of `images`: a few thousand normalised training images are plenty.
 
-    In place. Images larger or smaller than those of training do no harm.
+    Where weights begin by the data, the convolutions behind it are scaled to these images, too (S12). In place.
+    Images larger or smaller than those of training do no harm.
 
     >>> model = resnet(3, 10, image_size=32)
     >>> fit_stem_(model, torch.randn(8, 3, 32, 32))
@@ -186,12 +216,19 @@ def fit_stem_(model: ResNet, images: Float[Tensor, "n c h w"]) -> None:
     True
     """
     set_whitening_(model.stem, images)
+    if model.parts.initialization == "data-dependent":
+        with torch.no_grad():
+            features = model.rectify(model.stem(images[:_SCALING_IMAGES]))
+        scale_to_data_(model.stages, features)
 
 
-def _stages(channels_in: int, widths: Sequence[int], *, depth: int) -> list[nn.Module]:
+def _stages(channels_in: int, widths: Sequence[int], *, depth: int, parts: Parts) -> list[nn.Module]:
     stages: list[nn.Module] = []
-    for width in widths:
-        stages += [Unit(channels_in, width, pool=True), Residual(*(Unit(width, width) for _ in range(depth)))]
+    for width, skipped in zip(widths, linear_drop_probs(len(widths), parts.drop_path), strict=True):
+        if stages and parts.spatial_dropout:
+            stages.append(SpatialDropout(parts.spatial_dropout))
+        units = (Unit(width, width, parts=parts) for _ in range(depth))
+        stages += [Unit(channels_in, width, pool=True, parts=parts), Residual(*units, drop_prob=skipped)]
         channels_in = width
     return stages
 
