@@ -74,7 +74,7 @@ def elastic_net(model: nn.Module, *, strength: float, l1_share: float = 0.5) -> 
     >>> elastic_net(nn.Sequential(layer), strength=1.0, l1_share=0.5).item()
     4.5
     """
-    _check_strength(strength)
+    check_strength(strength)
     if not 0 <= l1_share <= 1:
         raise SettingError(f"The share of L1 is {l1_share}.", expected="0 to 1.", remedy="0.5; 1 is L1, 0 is L2.")
     tensors = [w if w.dtype == torch.float64 else w.float() for w in weights(model).values()]
@@ -110,7 +110,7 @@ class ProximalL1:
 
     def __post_init__(self) -> None:
         """Refuse what would make weights larger."""
-        _check_strength(self.strength)
+        check_strength(self.strength)
 
     @torch.no_grad()
     def __call__(self, model: nn.Module) -> None:
@@ -211,6 +211,17 @@ class MaxNorm:
                 weight.renorm_(p=2, dim=0, maxnorm=self.limit)
 
 
+def check_strength(strength: float) -> None:
+    """Refuse a penalty that would make weights larger.
+
+    Raises: SettingError if `strength` is below 0 or not finite.
+
+    >>> check_strength(1e-4)
+    """
+    if not strength >= 0 or not math.isfinite(strength):
+        raise SettingError(f"The penalty's strength is {strength}.", expected="0 or more, finite.", remedy="1e-4.")
+
+
 def _owned(model: nn.Module) -> Iterator[tuple[str, nn.Module, nn.Parameter]]:
     """The penalised weights with their names and the layers that hold them, each once."""
     seen: set[int] = set()
@@ -233,8 +244,3 @@ def _lengths(rows: Tensor) -> Tensor:
     wide = torch.float64 if rows.dtype == torch.float64 else torch.float32
     lengths: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=wide)
     return lengths
-
-
-def _check_strength(strength: float) -> None:
-    if not strength >= 0 or not math.isfinite(strength):
-        raise SettingError(f"The penalty's strength is {strength}.", expected="0 or more, finite.", remedy="1e-4.")
