@@ -58,16 +58,30 @@ def set_prior_bias_(model: nn.Module, counts: Sequence[float], *, zero_weights: 
     >>> model(torch.randn(1, 4)).softmax(1).detach()
     tensor([[0.8000, 0.2000]])
     """
+    set_bias_(model, log_prior(counts), zero_weights=zero_weights)
+
+
+@torch.no_grad()
+def set_bias_(model: nn.Module, bias: torch.Tensor, *, zero_weights: bool = False) -> None:
+    """Begin the last layer at given outputs, as `set_prior_bias_` does at the class frequencies. In place.
+
+    Raises: SettingError where the head has no bias, or not one for each of these outputs.  Source: tip K2.5.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    >>> set_bias_(model, torch.tensor([0.5, -2.0]), zero_weights=True)
+    >>> model(torch.randn(1, 4)).detach()
+    tensor([[ 0.5000, -2.0000]])
+    """
     layer = find(model)
-    if layer.bias is None or layer.bias.numel() != len(counts):
+    if layer.bias is None or layer.bias.numel() != len(bias):
         size = "no bias" if layer.bias is None else f"{layer.bias.numel()} outputs"
         raise SettingError(
-            f"The last layer has {size}, the data have {len(counts)} classes.",
+            f"The last layer has {size}, the data have {len(bias)} classes.",
             expected="a bias for each class.",
             remedy="build the network for these classes.",
         )
     factor = layer.factor if isinstance(layer, ScaledLinear) else 1.0
-    layer.bias.copy_(log_prior(counts) / factor)
+    layer.bias.copy_(bias / factor)
     if zero_weights:
         layer.weight.zero_()
 

@@ -57,12 +57,19 @@ def count_masks(masks: UInt8[np.ndarray, "n h w"], *, classes: int, cells: int =
 
     The masks may be a memory-mapped file: one image is read at a time.
 
-    Shapes: n masks of h by w pixels.  Raises: DataError where a label is neither a class nor 255, or all are 255.
+    Shapes: n masks of h by w pixels.
+    Raises: DataError for fewer than 2 classes, a label that is neither a class nor 255, or none that is a class.
 
     >>> found = count_masks(np.array([[[0, 1], [1, 255]]], np.uint8), classes=2)
     >>> found.pixels.tolist(), found.places.tolist()
     ([1, 2], [[0, 1], [1, 255]])
     """
+    if not 2 <= classes <= VOID:
+        raise DataError(
+            f"There are masks of {classes} classes.",
+            expected=f"2 to {VOID}, those not counted that are to be ignored.",
+            remedy="name each class that the masks hold.",
+        )
     _, height, width = masks.shape
     rows, columns = _map_size(height, width, cells=cells)
     down, across = np.arange(height) * rows // max(1, height), np.arange(width) * columns // max(1, width)

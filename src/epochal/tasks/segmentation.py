@@ -10,7 +10,7 @@ prediction  a mask, and the share of each class, per file
 # ruff: noqa: ARG002  the evidence holds what is needed of the labels; other tasks need them beside it
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Int64, Integer, Num, UInt8
 from torch import Tensor, nn
 
-from epochal.errors import DataError
-from epochal.losses.mask_choice import SMOOTH, expected_mask_loss, mask_class_weights, mask_loss
-from epochal.losses.segmentation import VOID
+from epochal.losses.mask_choice import SMOOTH, MaskLoss, mask_class_weights
 from epochal.models.head import log_prior, set_prior_bias_
 from epochal.stats.intervals import Interval
 from epochal.stats.mask_counts import count_masks, dice_of_constant, trivial_confusions
@@ -66,12 +64,6 @@ class Segmentation:
         >>> Segmentation.of(["road", "sky"], np.array([[[0, 0], [1, 255]]], np.uint8)).pixels
         (2, 1)
         """
-        if not 2 <= len(classes) <= VOID:
-            raise DataError(
-                f"There are {len(classes)} classes: {', '.join(classes)[:80]}.",
-                expected="2 to 255, those not counted that are to be ignored.",
-                remedy="name each class that the masks hold.",
-            )
         found = count_masks(masks, classes=len(classes))
         task = cls(
             classes=tuple(classes),
@@ -132,16 +124,8 @@ class Segmentation:
 
     def describe(self) -> dict[str, Any]:
         """Plain values that say everything."""
-        return {
-            "name": self.name,
-            "classes": list(self.classes),
-            "pixels": list(self.pixels),
-            "shares": list(self.shares),
-            "images": list(self.images),
-            "where_present": list(self.where_present),
-            "places": [list(row) for row in self.places],
-            "dice": self.dice,
-        }
+        lists = {name: list(getattr(self, name)) for name in ("classes", "pixels", "shares", "images", "where_present")}
+        return {"name": self.name, **lists, "places": [list(row) for row in self.places], "dice": self.dice}
 
     def prepare_(self, model: nn.Module) -> None:
         """Begin the last convolution of `model` at the class shares, in place (tip K2.5).
@@ -151,8 +135,8 @@ class Segmentation:
         set_prior_bias_(model, self._weight_of_classes())
 
     def loss(
-        self, *, smoothing: float = 0.0, name: str = "cross-entropy", class_weights: str = "none"
-    ) -> Callable[[Tensor, Tensor], Tensor]:
+        self, *, smoothing: float = 0.0, name: str = "cross-entropy", class_weights: str = "none", gamma: float = 2.0
+    ) -> MaskLoss:
         """The loss of a batch: logits and masks in, one value per image out, averaged over its labelled pixels.
 
         `name` is cross-entropy, dice, cross-entropy+dice or focal; `class_weights` is none, balanced, median-frequency
@@ -165,7 +149,8 @@ class Segmentation:
         >>> task.loss()(torch.zeros(1, 2, 1, 2), torch.tensor([[[0, 255]]]))
         tensor([0.6931])
         """
-        return mask_loss(name, weights=self.class_weights(class_weights), smoothing=smoothing)
+        weights = self.class_weights(class_weights)
+        return MaskLoss(name=name, weights=weights, smoothing=smoothing, gamma=gamma)
 
     def class_weights(self, name: str) -> tuple[float, ...] | None:
         """One weight per class by its name, their mean 1 over the training pixels; None for `none`."""
@@ -178,7 +163,7 @@ class Segmentation:
         )
 
     def initial_loss(
-        self, *, smoothing: float = 0.0, name: str = "cross-entropy", class_weights: str = "none"
+        self, *, smoothing: float = 0.0, name: str = "cross-entropy", class_weights: str = "none", gamma: float = 2.0
     ) -> float:
         """The loss to expect before the first step, on images that hold what the training masks hold (tip K2.4).
 
@@ -188,14 +173,8 @@ class Segmentation:
         >>> round(even.initial_loss(), 4), round(even.initial_loss(name="focal"), 4)
         (1.3863, 0.7798)
         """
-        return expected_mask_loss(
-            name,
-            shares=self._shares(),
-            said=self.prior,
-            weights=self.class_weights(class_weights),
-            smoothing=smoothing,
-            dice=self._dice(),
-        )
+        loss = self.loss(smoothing=smoothing, name=name, class_weights=class_weights, gamma=gamma)
+        return loss.expected_at_init(self._shares(), said=self.prior, dice=self._dice())
 
     def constant(self) -> Float[Tensor, " c"]:
         """The logits of the class shares, for every pixel."""
