@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from epochal.errors import SettingError
 from epochal.layers.dropout import SpatialDropout, add_drop_path, linear_drop_probs
+from epochal.layers.image_whitening import ImageWhitening
 from epochal.layers.scaling import scale_to_data_
 from epochal.layers.whitening import set_whitening_
 from epochal.models.head import ScaledLinear
@@ -96,10 +97,13 @@ def resnet(  # noqa: PLR0913  each option is a key of a recipe, known by its nam
     drop_path: float = 0.0,
     separable: bool = False,
     pool: str = "early",
+    whitening: str = "none",
 ) -> "ResNet":
     """Make the network that `shape_for` decides, of the parts that `Parts` explains.
 
-    Call `fit_stem_` with training images before training; without, the stem keeps random orthogonal filters.
+    With `whitening` "pca" or "zca" whole images are whitened before all else, once `fit_preprocessing_` has measured
+    them; they must be square then, and small. Call `fit_stem_` with training images before training; without, the stem
+    keeps random orthogonal filters.
 
     Raises: SettingError for sizes that cannot work, unknown names, and shares outside [0, 1).
 
@@ -124,7 +128,10 @@ def resnet(  # noqa: PLR0913  each option is a key of a recipe, known by its nam
             expected="two places or more, or every value is its own mean.",
             remedy="group, or larger images.",
         )
-    return ResNet(shape, parts=parts)
+    model = ResNet(shape, parts=parts)
+    if whitening != "none":
+        model.whitening = ImageWhitening(whitening, channels=channels_in, size=(image_size, image_size))
+    return model
 
 
 class Unit(nn.Sequential):
@@ -186,6 +193,7 @@ class ResNet(nn.Module):
         super().__init__()
         self.shape = shape
         self.parts = parts
+        self.whitening: nn.Module = nn.Identity()
         self.stem = nn.Conv2d(
             shape.channels_in, shape.stem_width, shape.stem_kernel, stride=shape.stem_stride, bias=False
         )
@@ -199,7 +207,7 @@ class ResNet(nn.Module):
 
     def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
         """Give the logits."""
-        features: Tensor = self.stages(self.rectify(self.stem(images)))
+        features: Tensor = self.stages(self.rectify(self.stem(self.whitening(images))))
         out: Tensor = self.head(self.dropout(features.amax((2, 3))))
         return out
 
@@ -215,6 +223,8 @@ def fit_stem_(model: ResNet, images: Float[Tensor, "n c h w"]) -> None:
     >>> torch.equal(model.stem.weight[:12], -model.stem.weight[12:])
     True
     """
+    with torch.no_grad():
+        images = model.whitening(images)
     set_whitening_(model.stem, images)
     if model.parts.initialization == "data-dependent":
         with torch.no_grad():

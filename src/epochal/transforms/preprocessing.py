@@ -19,6 +19,10 @@ from epochal.errors import SettingError
 from epochal.stats.moments import Moments
 from epochal.stats.pca import Whitening
 
+PREPROCESSINGS = ("standardize", "center", "minus-one-to-one", "pca-whitening", "zca")
+WHITENINGS: Mapping[str, str] = {"pca-whitening": "pca", "zca": "zca"}  # as `epochal.layers.image_whitening` calls them
+_LEAST_STD = 1e-3  # a quarter of a step of 8 bits: what varies less is not blown up
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Affine:
@@ -103,6 +107,32 @@ class Whiten:
 
 
 Preparation: TypeAlias = Affine | Whiten
+
+
+def channel_scaling(name: str, moments: Moments) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Give the (mean, std) of each channel by which the loader prepares images: `(x - mean) / std`, by name.
+
+        standardize       mean and deviation, the latter at least a thousandth; what whitenings start from, too
+        center            mean and 1
+        minus-one-to-one  middle and half of the range, so that the lowest value becomes -1 and the highest 1
+
+    Units: `moments` of colours in [0, 1], of the training split alone, and so the result.
+    Raises: SettingError for an unknown name, or moments of nothing.  Source: tips W2.1, W2.2.
+
+    >>> moments = Moments.of(np.array([[[0.0], [1.0], [0.2]]]))
+    >>> channel_scaling("minus-one-to-one", moments), channel_scaling("center", moments)
+    (((0.5,), (0.5,)), ((0.4,), (1.0,)))
+    """
+    if name not in PREPROCESSINGS:
+        raise SettingError.unknown("preprocessing", name, known=PREPROCESSINGS)
+    if not moments.count:
+        raise SettingError("The statistics are of no image.", expected="training images.", remedy="add some.")
+    if name == "minus-one-to-one":
+        half = (moments.highest - moments.lowest) / 2
+        middle, half = (moments.lowest + moments.highest) / 2, np.where(half > 0, half, 1.0)
+        return tuple(middle.tolist()), tuple(half.tolist())
+    std = np.ones_like(moments.std) if name == "center" else np.maximum(moments.std, _LEAST_STD)
+    return tuple(moments.mean.tolist()), tuple(std.tolist())
 
 
 def centering(moments: Moments, *, shape: Sequence[int] = (), white: float = 255.0) -> Affine:
