@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from epochal.data import cache
-from epochal.data.cache import PIXELS, SEAL, TABLE, CacheUnusable, CacheWriter, look_up
+from epochal.data.cache import MASKS, PIXELS, SEAL, TABLE, CacheUnusable, CacheWriter, look_up
 from epochal.errors import SettingError
 
 SHAPE = (6, 4, 5, 3)
@@ -45,12 +45,59 @@ def test_round_trip(folder: Path) -> None:
     keep("key")
     found = look_up("key")
     assert found is not None
-    np.testing.assert_array_equal(found[0].array, images())
+    np.testing.assert_array_equal(found[0].images.array, images())
     assert found[1] == b"table"
-    assert not found[0].in_memory
+    assert not found[0].images.in_memory
     with pytest.raises(ValueError, match="read-only"):
-        found[0].array[0] = 0
+        found[0].images.array[0] = 0
     assert [entry.name for entry in folder.iterdir()] == ["key"]
+
+
+def masks(seed: int = 0) -> np.ndarray:
+    """Six small masks."""
+    return np.random.default_rng(seed).integers(0, 4, SHAPE[:3], dtype=np.uint8)
+
+
+def keep_with_masks(key: str, *, seed: int = 0) -> None:
+    """Write six pictures with their masks in two parts."""
+    with CacheWriter(key, shape=SHAPE, mask_shape=SHAPE[:3]) as writer:
+        for part in (slice(0, 4), slice(4, 6)):
+            writer.write(images(seed)[part], masks(seed)[part])
+        writer.commit(b"table")
+
+
+def test_masks_lie_beside_the_pixels(folder: Path) -> None:
+    """Masks come back read-only and mapped; a change in them is noticed as one in the pixels is."""
+    keep_with_masks("key")
+    found = look_up("key")
+    assert found is not None
+    assert found[0].masks is not None
+    np.testing.assert_array_equal(found[0].masks.array, masks())
+    np.testing.assert_array_equal(found[0].images.array, images())
+    assert not found[0].masks.in_memory
+    with pytest.raises(ValueError, match="read-only"):
+        found[0].masks.array[0] = 0
+    data = bytearray((folder / "key" / MASKS).read_bytes())
+    data[-1] ^= 1
+    (folder / "key" / MASKS).write_bytes(data)
+    assert look_up("key") is None
+    (folder / "key" / MASKS).unlink()
+    assert look_up("key") is None
+    keep_with_masks("key", seed=1)
+    assert look_up("key") is not None
+
+
+def test_a_disk_that_fills_between_pixels_and_masks(folder: Path) -> None:
+    """Where the pixels of a part were written and its masks were not, the part counts as missing."""
+    with CacheWriter("key", shape=SHAPE, mask_shape=SHAPE[:3]) as writer:
+        writer.write(images()[:4], masks()[:4])
+        writer._files[1]._file.close()
+        with pytest.raises(ValueError, match="closed file"):
+            writer.write(images()[4:], masks()[4:])
+        rescued = np.zeros(SHAPE, np.uint8), np.zeros(SHAPE[:3], np.uint8)
+        assert writer.rescue(*rescued) == 4
+        np.testing.assert_array_equal(rescued[1][:4], masks()[:4])
+    assert not list(folder.iterdir())
 
 
 def test_nothing_is_seen_before_commit(folder: Path) -> None:
@@ -99,7 +146,7 @@ def test_damage_is_noticed_and_mended(folder: Path, damage: Any) -> None:
     keep("key", seed=1)
     found = look_up("key")
     assert found is not None
-    np.testing.assert_array_equal(found[0].array, images(1))
+    np.testing.assert_array_equal(found[0].images.array, images(1))
 
 
 def test_two_writers_at_once(folder: Path) -> None:
@@ -111,7 +158,7 @@ def test_two_writers_at_once(folder: Path) -> None:
             with CacheWriter("key", shape=SHAPE) as writer:
                 writer.write(images())
                 barrier.wait()
-                np.testing.assert_array_equal(writer.commit(b"table").array, images())
+                np.testing.assert_array_equal(writer.commit(b"table").images.array, images())
         except BaseException as error:  # noqa: BLE001 - told by the test
             failures.append(error)
 
@@ -157,9 +204,8 @@ def test_disk_full_while_writing(folder: Path) -> None:
     """A disk that fills up is an error in plain words, and what came before can be rescued."""
     with CacheWriter("key", shape=SHAPE) as writer:
         writer.write(images()[:4])
-        assert writer._file is not None
-        whole = writer._file
-        writer._file = open("/dev/full", "wb", buffering=0)  # noqa: PTH123, SIM115 - closed by the writer
+        whole = writer._files[0]._file
+        writer._files[0]._file = open("/dev/full", "wb", buffering=0)  # noqa: PTH123, SIM115 - closed by the writer
         with pytest.raises(CacheUnusable, match=os.strerror(errno.ENOSPC)):
             writer.write(images()[4:])
         rescued = np.zeros(SHAPE, np.uint8)

@@ -26,20 +26,31 @@ def images() -> np.ndarray:
     return np.arange(20, dtype=np.uint8).reshape(SHAPE)
 
 
-def filled(*, key: str | None) -> tuple[Store, np.ndarray, bool]:
+def masks() -> np.ndarray:
+    """The masks of five small pictures."""
+    return np.arange(20, dtype=np.uint8).reshape(SHAPE[:3]) % 3
+
+
+def filled(*, key: str | None, masked: bool = False) -> tuple[Store, np.ndarray, bool]:
     """A store that took five pictures in three parts; the array it gives, and whether that is in memory."""
     with ExitStack() as stack:
-        store = Store(SHAPE, key=key, where="pets", stack=stack)
+        store = Store(SHAPE, key=key, where="pets", stack=stack, masked=masked)
         for part in (slice(0, 2), slice(2, 3), slice(3, 5)):
-            store.write(images()[part])
+            store.write(images()[part], masks()[part] if masked else None)
         kept = store.finish(TABLE)
-        return store, np.array(kept.array), kept.in_memory
+        assert (kept.masks is not None) == masked
+        if kept.masks is not None:
+            np.testing.assert_array_equal(kept.masks.array, masks())
+            assert kept.masks.in_memory == kept.images.in_memory
+            assert not kept.masks.array.flags.writeable
+        return store, np.array(kept.images.array), kept.images.in_memory
 
 
 @pytest.mark.parametrize("key", [None, "key"])
-def test_pictures_come_back(key: str | None) -> None:
-    """In memory and in the cache the array is what was written."""
-    store, array, in_memory = filled(key=key)
+@pytest.mark.parametrize("masked", [False, True])
+def test_pictures_come_back(*, key: str | None, masked: bool) -> None:
+    """In memory and in the cache the arrays are what was written."""
+    store, array, in_memory = filled(key=key, masked=masked)
     np.testing.assert_array_equal(array, images())
     assert in_memory == (key is None)
     assert not store.remarks
@@ -48,8 +59,11 @@ def test_pictures_come_back(key: str | None) -> None:
 
 @pytest.mark.parametrize("method", ["__enter__", "write", "commit"])
 @pytest.mark.parametrize("after", [0, 1, 2])
-def test_a_full_disk_costs_nothing_but_the_cache(monkeypatch: pytest.MonkeyPatch, method: str, after: int) -> None:
-    """Whenever the disk fails, the pictures are all there, in memory, and a remark says why."""
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_full_disk_costs_nothing_but_the_cache(
+    monkeypatch: pytest.MonkeyPatch, *, method: str, after: int, masked: bool
+) -> None:
+    """Whenever the disk fails, pictures and masks are all there, in memory, and a remark says why."""
     original, calls = getattr(CacheWriter, method), 0
 
     def failing(self: CacheWriter, *given: object) -> object:
@@ -60,7 +74,7 @@ def test_a_full_disk_costs_nothing_but_the_cache(monkeypatch: pytest.MonkeyPatch
         return original(self, *given)
 
     monkeypatch.setattr(CacheWriter, method, failing)
-    store, array, in_memory = filled(key="key")
+    store, array, in_memory = filled(key="key", masked=masked)
     np.testing.assert_array_equal(array, images())
     assert in_memory
     assert store.remarks == ["no cache: the disk is full; the images are kept in memory and decoded again next time"]
@@ -81,4 +95,4 @@ def test_the_array_is_read_only() -> None:
         store = Store(SHAPE, key=None, where="pets", stack=stack)
         store.write(images())
         with pytest.raises(ValueError, match="read-only"):
-            store.finish(TABLE).array[0] = 0
+            store.finish(TABLE).images.array[0] = 0

@@ -10,8 +10,6 @@ import os
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from typing import Self
 
@@ -19,36 +17,18 @@ import numpy as np
 import platformdirs
 from jaxtyping import UInt8
 
+from epochal.data.arrays import ArrayFile, ImageArray, MaskArray, Stored
 from epochal.errors import SettingError
 
 # Raised when the files below are laid out in another way.
-LAYOUT_VERSION = 1
-PIXELS, TABLE, SEAL = "pixels.npy", "table.npz", "seal.json"
+LAYOUT_VERSION = 2
+PIXELS, MASKS, TABLE, SEAL = "pixels.npy", "masks.npy", "table.npz", "seal.json"
 # All caches together, unless EPOCHAL_CACHE_GIB says otherwise; the longest unused go first.
 DEFAULT_GIB = 50.0
 # Parts of the pixels that the seal covers, spread evenly; hashing all of 100 GB would take longer than decoding some.
 SEALED_PARTS, PART_BYTES = 64, 4096
 # A temporary folder older than this belongs to nobody who is still at work.
 ABANDONED_SECONDS = 24 * 3600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ImageArray:
-    """All pictures of a data set as one read-only array; memory-mapped from `path`, or in memory where that is None.
-
-    Shapes: array (n, h, w, c), row i for row i of the table; zeros where a file could not be decoded.
-
-    >>> ImageArray(array=np.zeros((2, 4, 4, 3), np.uint8)).in_memory
-    True
-    """
-
-    array: UInt8[np.ndarray, "n h w c"]
-    path: Path | None = None
-
-    @property
-    def in_memory(self) -> bool:
-        """False where the pixels lie in a file and are fetched by the system as needed."""
-        return self.path is None
 
 
 class CacheUnusable(Exception):
@@ -65,8 +45,8 @@ def cache_folder() -> Path:
     return (Path(chosen) if chosen else platformdirs.user_cache_path("epochal")) / "images"
 
 
-def look_up(key: str) -> tuple[ImageArray, bytes] | None:
-    """Find what was kept under `key`: pixels and table; None if there is nothing, or nothing whole.
+def look_up(key: str) -> tuple[Stored, bytes] | None:
+    """Find what was kept under `key`: arrays and table; None if there is nothing, or nothing whole.
 
     >>> look_up("no such key")
     """
@@ -74,30 +54,45 @@ def look_up(key: str) -> tuple[ImageArray, bytes] | None:
     try:
         seal = json.loads((folder / SEAL).read_text(encoding="utf-8"))
         table = (folder / TABLE).read_bytes()
-        pixels = np.load(folder / PIXELS, mmap_mode="r", allow_pickle=False)
-        if seal != _seal(pixels, table):
+        pixels = _mapped(folder / PIXELS)
+        masks = _mapped(folder / MASKS) if (folder / MASKS).exists() else None
+        if seal != _seal(pixels, masks, table=table):
             return None
         os.utime(folder / SEAL)  # used now: the last to be pruned
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
-    return ImageArray(array=pixels.view(np.ndarray), path=folder / PIXELS), table
+    return _stored(pixels, masks, folder=folder), table
 
 
-def _seal(pixels: UInt8[np.ndarray, "n h w c"], table: bytes) -> dict[str, object]:
-    flat = pixels.reshape(-1)
+def _mapped(path: Path) -> np.ndarray:
+    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
+
+
+def _stored(pixels: np.ndarray, masks: np.ndarray | None, *, folder: Path) -> Stored:
+    return Stored(
+        images=ImageArray(array=pixels.view(np.ndarray), path=folder / PIXELS),
+        masks=None if masks is None else MaskArray(array=masks.view(np.ndarray), path=folder / MASKS),
+    )
+
+
+def _seal(pixels: np.ndarray, masks: np.ndarray | None, *, table: bytes) -> dict[str, object]:
+    arrays = [pixels] if masks is None else [pixels, masks]
     digest = hashlib.blake2b(table, digest_size=16)
-    for start in np.linspace(0, max(flat.size - PART_BYTES, 0), SEALED_PARTS).astype(np.int64).tolist():
-        digest.update(flat[start : start + PART_BYTES].tobytes())
+    for array in arrays:
+        flat = array.reshape(-1)
+        for start in np.linspace(0, max(flat.size - PART_BYTES, 0), SEALED_PARTS).astype(np.int64).tolist():
+            digest.update(flat[start : start + PART_BYTES].tobytes())
     return {
         "layout": LAYOUT_VERSION,
-        "shape": list(pixels.shape),
-        "type": str(pixels.dtype),
+        "shapes": [list(array.shape) for array in arrays],
+        "types": [str(array.dtype) for array in arrays],
         "digest": digest.hexdigest(),
     }
 
 
 class CacheWriter:
-    """Writes pixels in order as they are decoded, then the table; nothing is seen under `key` before `commit`.
+    """Writes pixels (and masks) in order as they are decoded, then the table; nothing is seen before `commit`.
 
     Writing, never mapping: a full disk then is an error that can be caught, not a signal that kills.
 
@@ -105,22 +100,23 @@ class CacheWriter:
     >>> with tempfile.TemporaryDirectory() as top, mock.patch.dict(os.environ, EPOCHAL_CACHE_DIR=top):
     ...     with CacheWriter("a-key", shape=(2, 1, 1, 1)) as writer:
     ...         writer.write(np.array([3, 5], np.uint8).reshape(2, 1, 1, 1))
-    ...         images = writer.commit(b"the table")
+    ...         stored = writer.commit(b"the table")
     ...     found = look_up("a-key")
-    ...     found[0].array.ravel().tolist(), found[1]
+    ...     found[0].images.array.ravel().tolist(), found[1]
     ([3, 5], b'the table')
     """
 
-    def __init__(self, key: str, *, shape: tuple[int, int, int, int]) -> None:
-        """Prepare to keep an array of this shape; files are made on entering."""
+    def __init__(
+        self, key: str, *, shape: tuple[int, int, int, int], mask_shape: tuple[int, int, int] | None = None
+    ) -> None:
+        """Prepare to keep arrays of these shapes; files are made on entering."""
         self._key = key
-        self._shape = shape
+        self._shapes: list[tuple[int, ...]] = [shape] if mask_shape is None else [shape, mask_shape]
         self._folder = Path()
-        self._file: FileIO | None = None
-        self._written = 0
+        self._files: list[ArrayFile] = []
 
     def __enter__(self) -> Self:
-        needed = int(np.prod(self._shape, dtype=np.int64))
+        needed = sum(int(np.prod(shape, dtype=np.int64)) for shape in self._shapes)
         try:
             parent = cache_folder()
             parent.mkdir(parents=True, exist_ok=True)
@@ -131,9 +127,8 @@ class CacheWriter:
                     f"{parent} has {free / 2**30:.1f} GiB free, the decoded images need {needed / 2**30:.1f} GiB"
                 )
             self._folder = Path(tempfile.mkdtemp(prefix="building-", dir=parent))
-            self._file = (self._folder / PIXELS).open("wb", buffering=0)
-            header = {"descr": "|u1", "fortran_order": False, "shape": self._shape}
-            np.lib.format.write_array_header_1_0(self._file, header)
+            for name, shape in zip((PIXELS, MASKS), self._shapes, strict=False):
+                self._files.append(ArrayFile(self._folder / name, shape=shape))
         except OSError as error:
             self._discard()
             raise CacheUnusable(f"{cache_folder()} cannot be written: {error.strerror or error}") from None
@@ -142,56 +137,45 @@ class CacheWriter:
     def __exit__(self, *raised: object) -> None:
         self._discard()
 
-    def write(self, pixels: UInt8[np.ndarray, "m h w c"]) -> None:
+    def write(self, pixels: UInt8[np.ndarray, "m h w c"], masks: UInt8[np.ndarray, "m h w"] | None = None) -> None:
         """Append pictures, in the order of the table.
 
         Raises: CacheUnusable if the disk is full or gone; what was written so far can still be read with `rescue`.
         """
-        assert self._file is not None
         try:
-            rest = memoryview(np.ascontiguousarray(pixels).data).cast("B")
-            while rest:  # unbuffered: what has been written can be read back if the next part fails
-                rest = rest[self._file.write(rest) :]
-            self._written += len(pixels)
+            for file, part in zip(self._files, [pixels] if masks is None else [pixels, masks], strict=True):
+                file.write(part)
         except OSError as error:
             raise CacheUnusable(f"{self._folder.parent} cannot be written: {error.strerror or error}") from None
 
-    def rescue(self, into: UInt8[np.ndarray, "n h w c"]) -> int:
-        """Copy what was written so far into memory; returns how many pictures that is."""
-        done = self._written
-        if done:
-            with (self._folder / PIXELS).open("rb") as file:
-                np.lib.format.read_magic(file)
-                np.lib.format.read_array_header_1_0(file)
-                file.readinto(into[:done].data)
-        return done
+    def rescue(self, *into: UInt8[np.ndarray, "n ..."]) -> int:
+        """Copy what was written so far into memory; returns how many pictures are whole."""
+        return min(file.rescue(array) for file, array in zip(self._files, into, strict=True))
 
-    def commit(self, table: bytes) -> ImageArray:
-        """Finish: seal everything, give it its name, and map the pixels.
+    def commit(self, table: bytes) -> Stored:
+        """Finish: seal everything, give it its name, and map the arrays.
 
         Raises: CacheUnusable if that cannot be written.
         """
-        assert self._file is not None
-        assert self._written == self._shape[0], "pictures are missing"
+        assert self._files
+        assert all(file.whole for file in self._files), "pictures are missing"
         final = cache_folder() / self._key
         try:
-            os.fsync(self._file.fileno())
-            self._file.close()
-            pixels = np.load(self._folder / PIXELS, mmap_mode="r", allow_pickle=False)
+            for file in self._files:
+                file.settle()
+            pixels = _mapped(self._folder / PIXELS)
+            masks = _mapped(self._folder / MASKS) if len(self._files) > 1 else None
             _write(self._folder / TABLE, table)
-            _write(self._folder / SEAL, json.dumps(_seal(pixels, table)).encode())
+            _write(self._folder / SEAL, json.dumps(_seal(pixels, masks, table=table)).encode())
             _move(self._folder, final)
         except OSError as error:
             raise CacheUnusable(f"{final} cannot be written: {error.strerror or error}") from None
-        finally:
-            self._file = None
         # Mapped before it was renamed: the pixels are these, even if another process has put its own there.
-        return ImageArray(array=pixels.view(np.ndarray), path=final / PIXELS)
+        return _stored(pixels, masks, folder=final)
 
     def _discard(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        for file in self._files:
+            file.close()
         if self._folder != Path():
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -1,19 +1,23 @@
 """Decoding and measuring a run of files: what one thread does at a time."""
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, UInt8
+from jaxtyping import Float32, Float64, UInt8
 
 from epochal.data.decode import Header, decode
 from epochal.data.entries import Entry, Source, Unreadable
+from epochal.data.masks import IGNORED, read_mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
     """How all pictures of a data set are decoded: size as (height, width), channels, and the limit against bombs.
+
+    Where there are masks, `meaning` gives the class of each number in them, and `classes` is how many there are.
 
     >>> Way(size=(32, 32), channels=3, pixel_limit=1000).channels
     3
@@ -22,6 +26,8 @@ class Way:
     size: tuple[int, int]
     channels: int
     pixel_limit: int
+    meaning: tuple[int, ...] | None = None
+    classes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +59,23 @@ class Spread:
 class Chunk:
     """Files `start`, `start + 1`, ... of a catalogue, decoded.
 
-    Shapes: pixels (m, h, w, c).
+    `shares` says how much of each mask each class takes, of the pixels that are not to be ignored.
+
+    Shapes: pixels (m, h, w, c), masks (m, h, w), shares (m, k).
     """
 
     start: int
     pixels: UInt8[np.ndarray, "m h w c"]
     found: tuple[Found, ...]
     spread: Spread
+    masks: UInt8[np.ndarray, "m h w"] | None = None
+    shares: Float32[np.ndarray, "m k"] | None = None
 
 
-def decode_chunk(source: Source, entries: Sequence[Entry], *, start: int, way: Way) -> Chunk:
-    """Read and decode files one after the other; a bad one leaves zeros and its reason.
+def decode_chunk(
+    source: Source, entries: Sequence[Entry], *, start: int, way: Way, masks: Sequence[Entry] | None = None
+) -> Chunk:
+    """Read and decode files one after the other, each with its mask; a bad one leaves zeros and its reason.
 
     >>> from epochal.data.sources import open_source
     >>> digits = open_source("digits")
@@ -72,8 +84,43 @@ def decode_chunk(source: Source, entries: Sequence[Entry], *, start: int, way: W
     (3, 8, 8, 1)
     """
     pixels = np.zeros((len(entries), *way.size, way.channels), dtype=np.uint8)
-    found = tuple(_decode_into(pixels[number], source, entry=entry, way=way) for number, entry in enumerate(entries))
-    return Chunk(start=start, pixels=pixels, found=found, spread=spread(pixels))
+    found = [_decode_into(pixels[number], source, entry=entry, way=way) for number, entry in enumerate(entries)]
+    if masks is None or way.meaning is None:
+        return Chunk(start=start, pixels=pixels, found=tuple(found), spread=spread(pixels))
+    read = np.full((len(entries), *way.size), IGNORED, dtype=np.uint8)
+    for number, mask in enumerate(masks):
+        found[number] = _masked(read[number], source, mask=mask, found=found[number], way=way)
+    return Chunk(
+        start=start, pixels=pixels, found=tuple(found), spread=spread(pixels), masks=read,
+        shares=shares(read, classes=way.classes),
+    )  # fmt: skip
+
+
+def _masked(target: UInt8[np.ndarray, "h w"], source: Source, *, mask: Entry, found: Found, way: Way) -> Found:
+    """Read the mask of a picture that could be decoded; what is wrong with it is a problem of the picture."""
+    if found.header is None or way.meaning is None:
+        return found
+    picture = (found.header.height, found.header.width)
+    try:
+        target[:] = read_mask(source.read(mask), meaning=way.meaning, size=way.size, picture=picture)
+    except Unreadable as error:
+        kind, _, text = str(error).partition(": ")
+        named = text if kind == "no-mask" else f"{text} ({mask.key})"
+        kind = kind if "mask" in kind else "bad-mask"
+        return dataclasses.replace(found, problem=f"{kind}: {named}")
+    return found
+
+
+def shares(masks: UInt8[np.ndarray, "m h w"], *, classes: int) -> Float32[np.ndarray, "m k"]:
+    """How much of each mask each class takes, of the pixels that are not to be ignored.
+
+    >>> shares(np.array([[[0, 1, 1, 255]]], np.uint8), classes=3).round(2).tolist()
+    [[0.33000001311302185, 0.6700000166893005, 0.0]]
+    """
+    counts = np.stack([np.bincount(mask.ravel(), minlength=256)[:classes] for mask in masks])
+    known = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    part: Float32[np.ndarray, "m k"] = np.divide(counts, known, dtype=np.float32)
+    return part
 
 
 def _decode_into(target: UInt8[np.ndarray, "h w c"], source: Source, *, entry: Entry, way: Way) -> Found:

@@ -1,9 +1,12 @@
 """Gathering what was found in each file into the columns of a table."""
 
-import numpy as np
+import dataclasses
 
-from epochal.data.catalogue import Catalogue
+import numpy as np
+from jaxtyping import Float32
+
 from epochal.data.chunk import Chunk, Found, Spread, Way
+from epochal.data.contents import Catalogue
 from epochal.data.table import SPLITS, SampleTable
 
 
@@ -23,6 +26,7 @@ class Columns:
         self._chunks: list[Chunk] = []
         self._found: list[Found] = []
         self._spread: list[Spread] = []
+        self._shares: list[Float32[np.ndarray, "m k"]] = []
 
     @property
     def filled(self) -> int:
@@ -34,9 +38,11 @@ class Columns:
         assert chunk.start == self.filled
         self._found.extend(chunk.found)
         self._spread.append(chunk.spread)
+        if chunk.shares is not None:
+            self._shares.append(chunk.shares)
 
     def table(self) -> SampleTable:
-        """Make the table of all that came in."""
+        """Make the table of all that came in; what the catalogue knows besides is laid over it by `with_targets`."""
         pictures, found = self._pictures, self._found
         headers = [one.header for one in found]
         empty = np.zeros((0, self._way.channels))
@@ -59,7 +65,37 @@ class Columns:
             highs=np.concatenate([empty.astype(np.uint8), *(chunk.highs for chunk in self._spread)]),
             problems={row: one.problem for row, one in enumerate(found) if one.problem is not None},
             notes={row: one.notes for row, one in enumerate(found) if one.notes},
+            kind=pictures.kind,
+            values=np.concatenate(self._shares) if self._shares else None,
         )
+
+
+def with_targets(table: SampleTable, pictures: Catalogue) -> SampleTable:
+    """Lay what the catalogue says over a table of the same files: classes, values, splits, problems and remarks.
+
+    So a cache of decoded files holds nothing that a corrected row of a table of targets would make wrong.
+
+    >>> from epochal.data.catalogue import catalogue
+    >>> from epochal.data.scan import scan
+    >>> from epochal.data.sources import open_source
+    >>> digits = catalogue(open_source("digits"))
+    >>> table = scan(digits, cache=False).table
+    >>> with_targets(table, digits).labels is not table.labels
+    True
+    """
+    rows = range(len(table))
+    notes = {row: (*pictures.notes.get(row, ()), *table.notes.get(row, ())) for row in rows}
+    return dataclasses.replace(
+        table,
+        classes=pictures.classes,
+        split_codes=np.asarray([SPLITS.index(split) for split in pictures.splits], dtype=np.int8),
+        labels=np.asarray(pictures.labels, dtype=np.int64),
+        kind=pictures.kind,
+        columns=pictures.columns,
+        values=table.values if pictures.targets is None else pictures.targets,
+        problems={row: problem for row in rows if (problem := pictures.problems.get(row) or table.problems.get(row))},
+        notes={row: told for row, told in notes.items() if told},
+    )
 
 
 def _hashes(hashes: list[bytes]) -> np.ndarray:

@@ -1,29 +1,32 @@
 """One pass over the files of a source: each is decoded once, measured, and kept."""
 
 import hashlib
-import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import PIL
+from jaxtyping import Shaped
 
 from epochal.data import cache as kept
 from epochal.data import table_file
-from epochal.data.cache import ImageArray
-from epochal.data.catalogue import Catalogue, catalogue
+from epochal.data.arrays import ImageArray, MaskArray, Stored
+from epochal.data.catalogue import Catalogue, Kind, catalogue
 from epochal.data.chunk import Chunk, Way, decode_chunk
-from epochal.data.columns import Columns
+from epochal.data.columns import Columns, with_targets
 from epochal.data.decode import DECODER_VERSION, PIXEL_LIMIT, Header, probe
-from epochal.data.entries import Source, Unreadable
+from epochal.data.entries import Source, Unreadable, fingerprint
+from epochal.data.masks import MASK_VERSION
 from epochal.data.order import mix
 from epochal.data.properties import channel_moments
-from epochal.data.size import working_size
+from epochal.data.size import dense_size, working_size
 from epochal.data.store import Store
 from epochal.data.table import SPLITS, SampleTable
+from epochal.data.threads import cores
 from epochal.errors import DataError
 from epochal.stats.moments import Moments
 
@@ -51,8 +54,19 @@ class Scan:
     catalogue: Catalogue
     table: SampleTable
     images: ImageArray
+    masks: MaskArray | None = None
     from_cache: bool = False
     remarks: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> Shaped[np.ndarray, "n ..."]:
+        """What a network is to say of each image: its class, its values or marks, or its mask (255: to be ignored).
+
+        Shapes: int64 (n,); float32 (n, k); uint8 (n, h, w).
+        """
+        if self.masks is not None:
+            return self.masks.array
+        return self.table.labels if self.table.values is None else self.table.values
 
     @property
     def moments(self) -> Moments:
@@ -69,12 +83,15 @@ def scan(  # noqa: PLR0913 - the pass over the files is one, and each of these c
     labelled: bool = True,
     cache: bool = True,
     progress: Progress | None = None,
+    task: Kind | None = None,
 ) -> Scan:
     """Decode every picture of a source (or of its catalogue) once, into a table and one array of 8-bit pixels.
 
     `size` (a side, or height and width) and `channels` (1 or 3) follow from the pictures unless given: see
-    `working_size`; one channel where all are grey. `limit` takes a fair sample of so many files, uncached, for a first
-    look. Without `labelled` the folders mean nothing. `progress(done, total)` is called now and then.
+    `working_size`; one channel where all are grey. With masks `size` is the longer side, and the proportions of the
+    pictures are kept: `dense_size`. `limit` takes a fair sample of so many files, uncached, for a first look. Without
+    `labelled` nothing but pictures counts; `task` asks for one kind of target. `progress(done, total)` is called now
+    and then.
 
     Raises: DataError if there are no classes, or if nothing can be decoded, or if the pixels fit neither cache nor
     memory. A single bad file never raises.
@@ -84,18 +101,18 @@ def scan(  # noqa: PLR0913 - the pass over the files is one, and each of these c
     >>> len(first.table), first.table.counts()["7"]
     (100, 10)
     """
-    pictures = source if isinstance(source, Catalogue) else catalogue(source, labelled=labelled)
+    pictures = source if isinstance(source, Catalogue) else catalogue(source, labelled=labelled, task=task)
     if limit is not None and limit < len(pictures.entries):
         pictures = pictures.select(fair_sample(pictures, limit))
         cache = False
-    square = (size, size) if isinstance(size, int) else size
+    sides = (size, size) if isinstance(size, int) and pictures.masks is None else size
     key = None
     if cache and sum(entry.size for entry in pictures.entries) > WORTH_KEEPING:
-        key = _key(pictures, size=square, channels=channels)
+        key = _key(pictures, size=sides, channels=channels)
         found = _restored(key, pictures)
         if found is not None:
             return found
-    way = _way(pictures, size=square, channels=channels)
+    way = _way(pictures, size=sides, channels=channels)
     return _decoded(pictures, way, key=key, progress=progress)
 
 
@@ -119,10 +136,12 @@ def fair_sample(pictures: Catalogue, limit: int) -> list[int]:
     return chosen
 
 
-def _key(pictures: Catalogue, *, size: tuple[int, int] | None, channels: int | None) -> str:
+def _key(pictures: Catalogue, *, size: int | tuple[int, int] | None, channels: int | None) -> str:
+    """A name for these files decoded in this way; what tables say of them is laid over it, so it is not part of it."""
+    masks = pictures.masks
     parts = (
-        pictures.fingerprint(),
-        pictures.classes,
+        fingerprint(pictures.entries if masks is None else (*pictures.entries, *masks.entries)),
+        None if masks is None else (masks.meaning, [mask.key for mask in masks.entries], MASK_VERSION),
         size,
         channels,
         DECODER_VERSION,
@@ -140,17 +159,36 @@ def _restored(key: str, pictures: Catalogue) -> Scan | None:
         table = table_file.from_bytes(found[1])
     except (ValueError, KeyError, OSError, TypeError):
         return None
-    return Scan(catalogue=pictures, table=table, images=found[0], from_cache=True)
+    return _scanned(pictures, table, stored=found[0], from_cache=True)
 
 
-def _way(pictures: Catalogue, *, size: tuple[int, int] | None, channels: int | None) -> Way:
-    if size is None or channels is None:
+def _scanned(
+    pictures: Catalogue, table: SampleTable, *, stored: Stored, from_cache: bool = False, remarks: Sequence[str] = ()
+) -> Scan:
+    """Bring together what was decoded and what the catalogue says of it."""
+    table = with_targets(table, pictures)
+    if not table.usable.any():
+        raise _nothing(pictures, table)
+    return Scan(
+        catalogue=pictures, table=table, images=stored.images, masks=stored.masks, from_cache=from_cache,
+        remarks=tuple(remarks),
+    )  # fmt: skip
+
+
+def _way(pictures: Catalogue, *, size: int | tuple[int, int] | None, channels: int | None) -> Way:
+    if not isinstance(size, tuple) or channels is None:
         headers = _headers(pictures)
         if not headers:
             raise _nothing(pictures)
-        size = size or working_size([(header.height, header.width) for header in headers])
+        size = size if isinstance(size, tuple) else _size(pictures, headers, asked=size)
         channels = channels or (1 if all(header.grey for header in headers) else 3)
-    return Way(size=size, channels=channels, pixel_limit=PIXEL_LIMIT)
+    meaning = None if pictures.masks is None else pictures.masks.meaning
+    return Way(size=size, channels=channels, pixel_limit=PIXEL_LIMIT, meaning=meaning, classes=len(pictures.classes))
+
+
+def _size(pictures: Catalogue, headers: Sequence[Header], *, asked: int | None) -> tuple[int, int]:
+    sizes = [(header.height, header.width) for header in headers]
+    return working_size(sizes) if pictures.masks is None else dense_size(sizes, longer=asked)
 
 
 def _headers(pictures: Catalogue) -> list[Header]:
@@ -170,16 +208,20 @@ def _headers(pictures: Catalogue) -> list[Header]:
     return headers
 
 
-def _nothing(pictures: Catalogue) -> DataError:
+def _nothing(pictures: Catalogue, table: SampleTable | None = None) -> DataError:
     entry = pictures.entries[0]
     try:
         probe(pictures.source.read(entry))
         reason = "damaged"
     except Unreadable as error:
         reason = str(error)
+    if table is not None:
+        reason = table.problems.get(0, reason)
+    used, also = ("read", "") if pictures.kind == "classification" else ("used", ", each with its target")
     return DataError(
-        f"None of the {len(pictures.entries):,} images in {pictures.source.where} can be read; {entry.key}: {reason}.",
-        expected="pictures in a format such as JPEG or PNG.",
+        f"None of the {len(pictures.entries):,} images in {pictures.source.where} can be {used};"
+        f" {entry.key}: {reason}.",
+        expected=f"pictures in a format such as JPEG or PNG{also}.",
         remedy="open one of them in a picture viewer; fetch them again if it cannot be shown.",
     )
 
@@ -189,17 +231,18 @@ def _decoded(pictures: Catalogue, way: Way, *, key: str | None, progress: Progre
     shape = (count, *way.size, way.channels)
     columns = Columns(pictures, way=way)
     with ExitStack() as stack:
-        store = Store(shape, key=key, where=pictures.source.where, stack=stack)
+        masked = pictures.masks is not None
+        store = Store(shape, key=key, where=pictures.source.where, stack=stack, masked=masked)
         for chunk in _chunks(pictures, way):
-            store.write(chunk.pixels)
+            store.write(chunk.pixels, chunk.masks)
             columns.take(chunk)
             if progress is not None:
                 progress(columns.filled, count)
         table = columns.table()
         if not table.usable.any():
-            raise _nothing(pictures)
-        images = store.finish(table)
-    return Scan(catalogue=pictures, table=table, images=images, remarks=tuple(store.remarks))
+            raise _nothing(pictures, table)
+        stored = store.finish(table)
+    return _scanned(pictures, table, stored=stored, remarks=store.remarks)
 
 
 def _chunks(pictures: Catalogue, way: Way) -> Iterator[Chunk]:
@@ -211,8 +254,10 @@ def _chunks(pictures: Catalogue, way: Way) -> Iterator[Chunk]:
         waiting: deque[Future[Chunk]] = deque()
         try:
             for start in range(0, len(pictures.entries), step):
-                entries = pictures.entries[start : start + step]
-                waiting.append(pool.submit(decode_chunk, pictures.source, entries, start=start, way=way))
+                part = slice(start, start + step)
+                masks = None if pictures.masks is None else pictures.masks.entries[part]
+                work = partial(decode_chunk, pictures.source, pictures.entries[part], start=start, way=way, masks=masks)
+                waiting.append(pool.submit(work))
                 if len(waiting) > 2 * threads:
                     yield waiting.popleft().result()
             while waiting:
@@ -220,14 +265,3 @@ def _chunks(pictures: Catalogue, way: Way) -> Iterator[Chunk]:
         finally:
             for future in waiting:
                 future.cancel()
-
-
-def cores() -> int:
-    """Count the processor cores that this process may use.
-
-    >>> cores() >= 1
-    True
-    """
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

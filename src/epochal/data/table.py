@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int, UInt8
+from jaxtyping import Bool, Float32, Float64, Int, UInt8
+
+from epochal.data.choosing import Kind
 
 SPLITS = ("", "train", "val", "test")
 
@@ -15,11 +17,12 @@ SPLITS = ("", "train", "val", "test")
 class Sample:
     """One picture file and what was measured when it was decoded.
 
-    `label` is -1 without a class. Mean, standard deviation, lowest and highest value of each channel are those of the
-    picture as the network will see it (working size, before augmentation): the first two on a scale from 0 to 1, the
-    others from 0 to 255. Hashes are BLAKE2b in hexadecimal: of the file's bytes, and of the decoded pixels. `problem`
-    says why a file was left out, as `kind: text`; `notes` are remarks on files that were kept, of the same form
-    (kinds in `epochal.data.decode.Decoded`).
+    `label` is -1 without a class; `values` are measurements, marks of labels, or the share of the picture that each
+    class of its mask takes, as the kind of the table says. Mean, standard deviation, lowest and highest value of each
+    channel are those of the picture as the network will see it (working size, before augmentation): the first two on a
+    scale from 0 to 1, the others from 0 to 255. Hashes are BLAKE2b in hexadecimal: of the file's bytes, and of the
+    decoded pixels. `problem` says why a file was left out, as `kind: text`; `notes` are remarks on files that were
+    kept, of the same form (kinds in `epochal.data.decode.Decoded`).
     """
 
     key: str
@@ -38,15 +41,18 @@ class Sample:
     high: tuple[int, ...]
     problem: str | None
     notes: tuple[str, ...]
+    values: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SampleTable(Sequence[Sample]):
     """Rows are `Sample`s, in the order of their keys; row i belongs to image i of the array.
 
-    `size` is the height and width of the pictures in that array, after shrinking.
+    `size` is the height and width of the pictures in that array, after shrinking. `kind` is the task; `labels` are the
+    classes of classification and elsewhere strata, of which `classes` are the names (`epochal.data.contents`).
+    `values` has a column for each of `names`: measurements, marks, or shares of the pixels; None for classification.
 
-    Shapes: n samples, c channels; hashes are 16 bytes.
+    Shapes: n samples, c channels; hashes are 16 bytes; values (n, k).
 
     >>> from epochal.data.scan import scan
     >>> from epochal.data.sources import open_source
@@ -73,10 +79,19 @@ class SampleTable(Sequence[Sample]):
     highs: UInt8[np.ndarray, "n c"]
     problems: Mapping[int, str]
     notes: Mapping[int, tuple[str, ...]]
+    kind: Kind = "classification"
+    columns: tuple[str, ...] = ()
+    values: Float32[np.ndarray, "n k"] | None = None
 
     @classmethod
     def of(
-        cls, samples: Sequence[Sample], *, classes: tuple[str, ...], size: tuple[int, int] = (0, 0)
+        cls,
+        samples: Sequence[Sample],
+        *,
+        classes: tuple[str, ...],
+        size: tuple[int, int] = (0, 0),
+        kind: Kind = "classification",
+        columns: tuple[str, ...] = (),
     ) -> "SampleTable":
         """Make a table of samples given one by one.
 
@@ -104,6 +119,9 @@ class SampleTable(Sequence[Sample]):
             formats=tuple(sample.format for sample in samples),
             problems={row: sample.problem for row, sample in enumerate(samples) if sample.problem is not None},
             notes={row: sample.notes for row, sample in enumerate(samples) if sample.notes},
+            kind=kind,
+            columns=columns,
+            values=_values(samples, kind=kind),
             **{name: np.asarray(column, dtype=ARRAYS[name]) for name, column in arrays.items()},
         )
 
@@ -129,6 +147,7 @@ class SampleTable(Sequence[Sample]):
             high=tuple(self.highs[at].tolist()),
             problem=self.problems.get(at),
             notes=self.notes.get(at, ()),
+            values=() if self.values is None else tuple(self.values[at].tolist()),
         )
 
     def __iter__(self) -> Iterator[Sample]:
@@ -138,6 +157,11 @@ class SampleTable(Sequence[Sample]):
     def rows(self) -> Sequence[Sample]:
         """The table as a sequence of samples, each made when asked for."""
         return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Classes, labels, or the columns of measurements."""
+        return self.columns if self.kind == "regression" else self.classes
 
     @property
     def usable(self) -> Bool[np.ndarray, " n"]:
@@ -158,7 +182,13 @@ class SampleTable(Sequence[Sample]):
         return np.flatnonzero(usable if split is None else usable & (self.split_codes == SPLITS.index(split)))
 
     def counts(self, split: str | None = None) -> dict[str, int]:
-        """Usable samples of each class, also of those without any."""
+        """Usable samples of each class, also of those without any.
+
+        A sample counts for each label that it has, and for each class that its mask shows.
+        """
+        if self.values is not None and self.kind != "regression":
+            shown = (self.values[self.index(split)] > 0).sum(axis=0)
+            return dict(zip(self.classes, shown.tolist(), strict=True))
         labels = self.labels[self.index(split)]
         counts = np.bincount(labels[labels >= 0], minlength=len(self.classes))
         return dict(zip(self.classes, counts.tolist(), strict=True))
@@ -186,8 +216,17 @@ class SampleTable(Sequence[Sample]):
             formats=tuple(self.formats[row] for row in at),
             problems={new: self.problems[old] for new, old in enumerate(at) if old in self.problems},
             notes={new: self.notes[old] for new, old in enumerate(at) if old in self.notes},
+            kind=self.kind,
+            columns=self.columns,
+            values=None if self.values is None else self.values[chosen],
             **arrays,
         )
+
+
+def _values(samples: Sequence[Sample], *, kind: Kind) -> Float32[np.ndarray, "n k"] | None:
+    if kind == "classification":
+        return None
+    return np.asarray([sample.values for sample in samples], dtype=np.float32).reshape(len(samples), -1)
 
 
 # Columns that are arrays, with the type in which they are kept.

@@ -38,8 +38,12 @@ def to_bytes(table: SampleTable) -> bytes:
         "size": table.size,
         "problems": list(table.problems.items()),
         "notes": list(table.notes.items()),
+        "kind": table.kind,
+        "columns": table.columns,
         **words,
     }
+    if table.values is not None:
+        columns["values"] = table.values
     columns["told"] = np.frombuffer(json.dumps(told).encode(), np.uint8)
     columns["keys"] = np.frombuffer("\0".join(table.keys).encode("utf-8", "surrogatepass"), np.uint8)
     buffer = io.BytesIO()
@@ -56,6 +60,7 @@ def from_bytes(data: bytes) -> SampleTable:
         told = json.loads(columns["told"].tobytes())
         keys = columns["keys"].tobytes().decode("utf-8", "surrogatepass")
         arrays: dict[str, Any] = {name: columns[name] for name in ARRAYS}
+        values = columns.get("values", None)
         words: dict[str, Any] = {name: tuple(told[name][code] for code in columns[name].tolist()) for name in WORDS}
     return SampleTable(
         classes=tuple(told["classes"]),
@@ -63,6 +68,9 @@ def from_bytes(data: bytes) -> SampleTable:
         keys=tuple(keys.split("\0")) if len(arrays["labels"]) else (),
         problems=dict(told["problems"]),
         notes={row: tuple(remarks) for row, remarks in told["notes"]},
+        kind=told["kind"],
+        columns=tuple(told["columns"]),
+        values=values,
         **words,
         **arrays,
     )
