@@ -2,7 +2,7 @@
 
 import pytest
 
-from epochal.stages.artifact import NETWORKS
+from epochal.models.networks import NETWORKS
 from epochal.stages.roles import LARGE, LINEAR, SMALL, network_for
 from epochal.tasks.classification import Classification
 

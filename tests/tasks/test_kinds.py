@@ -2,15 +2,24 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from epochal.errors import SettingError
 from epochal.tasks.classification import Classification
 from epochal.tasks.kinds import KINDS, task_from
+from epochal.tasks.multi_label import MultiLabel
+from epochal.tasks.regression import Regression
+from epochal.tasks.segmentation import Segmentation
 from epochal.tasks.task import Task
 
 EXAMPLES: dict[str, Task] = {
     "classification": Classification(classes=("cat", "dog"), counts=(7, 1)),
+    "multi-label": MultiLabel.of(["hat", "coat"], np.array([[1, 0], [1, 1], [0, 0]], np.float32)),
+    "regression": Regression.of(
+        ["age", "hour"], np.array([[30, 1], [50, 23], [70, 9]], np.float32), periods=[None, 24.0]
+    ),
+    "segmentation": Segmentation.of(["road", "sky"], np.array([[[0, 0], [1, 255]]], np.uint8)),
 }
 
 

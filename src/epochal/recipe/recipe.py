@@ -30,6 +30,9 @@ class DataRecipe:
         0.1, "share of train carved off when there is no val folder"
     )
     test_fraction: Annotated[float, Gt(0), Lt(0.5)] = about(0.1, "share carved off when there is no test folder")
+    period: Annotated[float, Ge(-1)] = about(
+        0.0, "length of the circle on which values lie, as 360 for degrees; 0: by a measurement; -1: no circle"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,12 @@ class NetworkRecipe:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = CLOSED
 
-    name: Literal["resnet"] = about("resnet", "the family of networks (K3.1)")
+    name: Literal["auto", "resnet", "encoder-decoder"] = about(
+        "auto", "the family of networks; auto: residual, with a decoder where each pixel is answered for (K3.1)"
+    )
+    head: Literal["fpn", "ppm", "aspp", "pan", "spp", "none"] = about(
+        "fpn", "how an encoder-decoder joins its scales (L3, S1 to S5)"
+    )
     width: Annotated[int, Ge(4), Le(1024)] = about(
         64, "channels of the first residual stage; by rule from images and budget"
     )
@@ -124,7 +132,9 @@ class Recipe:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = CLOSED
 
-    task: Literal["auto", "classification"] = about("auto", "what a target is; auto: from what the data look like")
+    task: Literal["auto", "classification", "multi-label", "regression", "segmentation"] = about(
+        "auto", "what a target is; auto: from what the data look like"
+    )
     seed: Annotated[int, Ge(0), Lt(2**31)] = about(0, "all randomness follows from it (K2.1)")
     budget_seconds: Annotated[float, Gt(0)] = about(300.0, "wall-clock seconds for everything")
     data: DataRecipe = field(default_factory=DataRecipe)

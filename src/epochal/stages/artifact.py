@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from epochal.errors import CheckpointError, SettingError
-from epochal.models.resnet import resnet
-from epochal.models.simple import LinearClassifier, SmallConvNet
+from epochal.models import networks
 from epochal.tasks.kinds import task_from
 from epochal.tasks.task import Task
 from epochal.training.checkpoint import load_weights, save_weights
 
 FORMAT = "2"
-NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
-    "linear": LinearClassifier,
-    "small": SmallConvNet,
-    "resnet": resnet,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +105,8 @@ class Deployed(nn.Module):
 
 def build_network(facts: Facts) -> nn.Module:
     """The network that `facts` name, with fresh weights."""
-    return NETWORKS[facts.network](
-        channels_in=facts.channels, classes=facts.kind.outputs, image_size=facts.image_size, **facts.options
+    return networks.build(
+        facts.network, facts.channels, facts.kind.outputs, image_size=facts.image_size, **facts.options
     )
 
 

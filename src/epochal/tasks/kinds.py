@@ -1,15 +1,20 @@
 """All tasks by name: the one list of them."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from epochal.errors import SettingError
 from epochal.tasks.classification import Classification
+from epochal.tasks.multi_label import MultiLabel
+from epochal.tasks.regression import Regression
+from epochal.tasks.segmentation import Segmentation
 from epochal.tasks.task import Task
 
 KINDS: Mapping[str, Callable[[Mapping[str, Any]], Task]] = {
     "classification": Classification.from_description,
+    "multi-label": MultiLabel.from_description,
+    "regression": Regression.from_description,
+    "segmentation": Segmentation.from_description,
 }
 
 
@@ -23,10 +28,5 @@ def task_from(description: Mapping[str, Any]) -> Task:
     """
     name = str(description.get("name"))
     if name not in KINDS:
-        near = difflib.get_close_matches(name, KINDS, n=1)
-        raise SettingError(
-            f"The task is {name!r}.",
-            expected=f"one of {', '.join(KINDS)}.",
-            remedy=f"did you mean {near[0]}?" if near else "leave the task out: it follows from the data.",
-        )
+        raise SettingError.unknown("task", name, known=KINDS)
     return KINDS[name](description)
