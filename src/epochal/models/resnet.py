@@ -197,7 +197,7 @@ class ResNet(nn.Module):
         self.stem = nn.Conv2d(
             shape.channels_in, shape.stem_width, shape.stem_kernel, stride=shape.stem_stride, bias=False
         )
-        _set_orthogonal_(self.stem)
+        set_orthogonal_(self.stem)
         self.stem.requires_grad_(False)  # noqa: FBT003  torch's positional flag
         self.rectify = parts.activation_of(shape.stem_width)
         self.stages = nn.Sequential(*_stages(shape.stem_width, shape.widths, depth=shape.depth, parts=parts))
@@ -223,12 +223,14 @@ def fit_stem_(model: ResNet, images: Float[Tensor, "n c h w"]) -> None:
     >>> torch.equal(model.stem.weight[:12], -model.stem.weight[12:])
     True
     """
-    with torch.no_grad():
-        images = model.whitening(images)
+    at = model.stem.weight.device
+    if isinstance(model.whitening, ImageWhitening):
+        with torch.no_grad():
+            images = model.whitening(images.to(at))
     set_whitening_(model.stem, images)
     if model.parts.initialization == "data-dependent":
         with torch.no_grad():
-            features = model.rectify(model.stem(images[:_SCALING_IMAGES]))
+            features = model.rectify(model.stem(images[:_SCALING_IMAGES].to(at)))
         scale_to_data_(model.stages, features)
 
 
@@ -244,8 +246,16 @@ def _stages(channels_in: int, widths: Sequence[int], *, depth: int, parts: Parts
 
 
 @torch.no_grad()
-def _set_orthogonal_(stem: nn.Conv2d) -> None:
-    """Begin with random orthogonal filters and their negatives: the whitening of images without any structure."""
+def set_orthogonal_(stem: nn.Conv2d) -> None:
+    """Begin with random orthogonal filters and their negatives: the whitening of images without any structure.
+
+    In place. The layer has an even number of channels out.
+
+    >>> stem = nn.Conv2d(1, 4, 2, bias=False)
+    >>> set_orthogonal_(stem)
+    >>> torch.equal(stem.weight[:2], -stem.weight[2:])
+    True
+    """
     half = stem.out_channels // 2
     filters = torch.empty_like(stem.weight[:half])
     nn.init.orthogonal_(filters)

@@ -8,21 +8,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from torch import nn
 
 from epochal.ensembles.averaging import EMA
-from epochal.models.resnet import ResNet, fit_stem_
+from epochal.layers.image_whitening import fit_preprocessing_
+from epochal.models.networks import fit_stem_
 from epochal.models.sizing import sized_for
 from epochal.optim import schedule as schedules
 from epochal.optim.optimizer import build
 from epochal.recipe.duration import format_duration
 from epochal.stages.artifact import Facts, build_network
+from epochal.stages.augmentation import transforms_for
 from epochal.stages.baseline import facts_for
 from epochal.stages.fit import Fit
+from epochal.stages.options import network_options
 from epochal.stages.roles import LARGE, network_for
 from epochal.stages.scoring import looking_batch
 from epochal.training.environment import seed_everything
 from epochal.training.governor import ThreadGovernor
-from epochal.training.loop import AfterUpdate, Transform, Update, train
+from epochal.training.loop import AfterUpdate, Update, train
 from epochal.training.machine import usable_cores
 from epochal.training.pace import FixedSteps, TimedSteps
 from epochal.transforms.geometry import HorizontalFlip, Translate
@@ -37,6 +41,8 @@ _SPEED_SHARE, _SPEED_SHORTEST, _SPEED_LONGEST = 0.01, 1.0, 4.0  # of the budget;
 _SPEED_STEPS, _SPEED_WARMING, _SPEED_COUNTED = 12, 2, 3
 _AVERAGE_EVERY = 5  # steps: a fifth of the cost, the same time constant
 _STEM_IMAGES = 5000  # whitening filters of more change by less than they differ between two such samples
+_STEM_PIXELS = _STEM_IMAGES * 64 * 64  # 250 MB of them, and as many patches
+_WHITENING_IMAGES, _WHITENING_BATCH = 10_000, 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +77,7 @@ def size_network(session: Session, inspected: Inspected, *, seconds: float) -> P
         "averaging.decay", round(sized.ema_decay, 5), reason="an average over about a twentieth of the steps"
     )
     return Planned(
-        options={"width": width},
+        options={"width": width, **network_options(session.recipe, batch_size=batch)},
         seconds=min(seconds, sized.seconds),
         sentence=f"a residual network of width {width}, {sized.epochs:.1f} epochs in {format_duration(sized.seconds)}",
     )
@@ -86,7 +92,8 @@ def images_per_second(session: Session, inspected: Inspected) -> float:
     if known is not None:
         return float(known)
     seed_everything(session.recipe.seed)
-    model = build_network(facts_for(inspected, network_for(inspected.task, LARGE)))
+    options = network_options(session.recipe, batch_size=_SPEED_BATCH)
+    model = build_network(facts_for(inspected, network_for(inspected.task, LARGE), **options))
     loader = inspected.loader(inspected.train, batch_size=_SPEED_BATCH, shuffle=True, seed=session.recipe.seed)
     update = Update(
         loss=inspected.task.loss(),
@@ -117,9 +124,7 @@ def make_fit(session: Session, inspected: Inspected, *, facts: Facts, seconds: f
     loader = inspected.loader(
         inspected.train, batch_size=recipe.optimizer.batch_size, seed=recipe.seed, shuffle=True, drop_last=True
     )
-    if isinstance(model, ResNet):
-        some = np.random.default_rng(recipe.seed).permutation(inspected.train.index)[:_STEM_IMAGES]
-        fit_stem_(model, loader.batch(np.sort(some)).images)
+    _show_images_(model, session=session, inspected=inspected)
     inspected.task.prepare_(model)
     inspected.runtime.place(model)
     average = EMA(model, decay=recipe.averaging.decay, every=_AVERAGE_EVERY)
@@ -136,7 +141,7 @@ def make_fit(session: Session, inspected: Inspected, *, facts: Facts, seconds: f
         loss=inspected.task.loss(smoothing=recipe.loss.label_smoothing),
         optimizer=optimizer,
         schedule=_schedule(session),
-        transforms=_transforms(session),
+        transforms=transforms_for(session, inspected),
         after_update=(average, *_governors(session, inspected)),
     )
     return Fit(
@@ -149,6 +154,20 @@ def make_fit(session: Session, inspected: Inspected, *, facts: Facts, seconds: f
         loader=loader,
         validation=inspected.loader(inspected.val, batch_size=looking_batch(inspected)),
     )
+
+
+def _show_images_(model: nn.Module, *, session: Session, inspected: Inspected) -> None:
+    """Fill what a network measures of training images before it learns: the whitening of images, its first filters."""
+    loader = inspected.loader(inspected.train, batch_size=_WHITENING_BATCH)
+    order = np.random.default_rng(session.recipe.seed).permutation(inspected.train.index)
+    few = np.sort(order[:_WHITENING_IMAGES])
+    parts = (few[start : start + _WHITENING_BATCH] for start in range(0, len(few), _WHITENING_BATCH))
+    found = fit_preprocessing_(model, (loader.batch(rows).images for rows in parts))
+    if found is not None:
+        note = "the quietest direction of images against the loudest; quiet ones are mostly noise (W2.3)"
+        session.measure("preprocessing.amplification", round(found.amplification, 1), note=note)
+    count = min(_STEM_IMAGES, max(1, _STEM_PIXELS // (inspected.size[0] * inspected.size[1])))
+    fit_stem_(model, loader.batch(np.sort(order[:count])).images)
 
 
 def _governors(session: Session, inspected: Inspected) -> tuple[AfterUpdate, ...]:
@@ -168,10 +187,3 @@ def _schedule(session: Session) -> schedules.Schedule:
         "constant": schedules.constant(),
     }
     return schedules.warmup_then(falls[recipe.name], share=recipe.warmup, start=recipe.start)
-
-
-def _transforms(session: Session) -> tuple[Transform, ...]:
-    recipe = session.recipe.transforms
-    flips: tuple[Transform, ...] = (HorizontalFlip(alternating=True),) if recipe.flip else ()
-    shifts: tuple[Transform, ...] = (Translate(reach=recipe.crop_padding),) if recipe.crop_padding else ()
-    return flips + shifts
