@@ -76,7 +76,7 @@ def test_rates_keep_the_papers_proportion_and_stay_inside() -> None:
 
 def test_an_unknown_name_is_refused() -> None:
     """The error lists the names; a near one is the remedy."""
-    with pytest.raises(SettingError, match="What to do: ppm"):
+    with pytest.raises(SettingError, match="did you mean ppm"):
         decoder("pmm", [4], width=4, places=4)
-    with pytest.raises(SettingError, match="What to do: leave it out"):
+    with pytest.raises(SettingError, match="What to do: choose"):
         decoder("xyzzy", [4], width=4, places=4)

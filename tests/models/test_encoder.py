@@ -3,7 +3,7 @@ import torch
 
 from epochal.errors import SettingError
 from epochal.layers.whitening import patch_moments, whitening_filters
-from epochal.models.encoder import Encoder, PooledUnit, encoder_shape_for, fit_encoder_
+from epochal.models.encoder import Encoder, encoder_shape_for, fit_encoder_
 
 
 @pytest.mark.parametrize("image_size", [32, 48, 63, 64, 100, 128, 256, 512])
@@ -41,11 +41,13 @@ def test_stem_whitens_an_even_selection() -> None:
     assert torch.equal(encoder.stem.weight[:9], -encoder.stem.weight[9:])
 
 
-def test_unit_begins_by_passing_its_input_on() -> None:
-    """Without pooling and in evaluation, a new unit rectifies its input and changes nothing else."""
-    images = torch.randn(1, 4, 6, 6)
-    unit = PooledUnit(4, 4, pool=False).eval()
-    torch.testing.assert_close(unit(images), images.relu(), rtol=1e-4, atol=1e-5)
+def test_levels_begin_by_passing_what_they_see_on() -> None:
+    """In evaluation a new level's first channels are twice the pooled, rectified input: the path and its identity."""
+    encoder = Encoder(encoder_shape_for(3, image_size=32, width=32)).eval()
+    entering = torch.randn(1, encoder.shape.stem_width, 8, 8)
+    passed = torch.nn.functional.max_pool2d(entering, 2).relu()
+    leaving = encoder.levels[0](entering)[:, : encoder.shape.stem_width]
+    torch.testing.assert_close(leaving, 2 * passed, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("sizes", [{"channels_in": 0}, {"image_size": 31}, {"width": 12}, {"depth": 0}])

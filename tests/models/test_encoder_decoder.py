@@ -1,6 +1,7 @@
 import copy
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -42,13 +43,13 @@ def test_one_small_image_trains(head: str, image_size: int) -> None:
 
 @pytest.mark.parametrize("head", HEADS)
 def test_gradients_reach_every_trained_parameter(head: str) -> None:
-    """One backward pass reaches all but the frozen stem."""
+    """One backward pass reaches all but the frozen stem and the scales of the encoder's norms."""
     model = network(head)
     labels = torch.arange(2 * 64 * 64).view(2, 64, 64) % 5
     torch.autograd.backward(nn.functional.cross_entropy(model(torch.randn(2, 3, 64, 64)), labels))
     for name, parameter in model.named_parameters():
-        if name == "encoder.stem.weight":
-            assert parameter.grad is None
+        if not parameter.requires_grad:
+            assert name == "encoder.stem.weight" or (name.startswith("encoder.levels") and parameter.ndim == 1), name
         else:
             assert parameter.grad is not None, name
             assert parameter.grad.abs().sum() > 0, name
@@ -155,9 +156,42 @@ def test_export_gives_the_same_logits(head: str, tmp_path: Path) -> None:
 
 def test_an_unknown_head_names_the_nearest() -> None:
     """A misspelt head is refused with the one that was probably meant."""
-    with pytest.raises(SettingError, match="What to do: aspp") as caught:
+    with pytest.raises(SettingError, match="did you mean aspp") as caught:
         encoder_decoder(3, 2, image_size=64, head="apss")
     assert "fpn, ppm, aspp, pan, spp, none" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"norm": "group"}, {"norm": "layer_per_pixel"}, {"activation": "leaky_relu"}, {"initialization": "he"},
+        {"initialization": "data-dependent"}, {"dropout": 0.5}, {"spatial_dropout": 0.2}, {"drop_path": 0.2},
+        {"separable": True}, {"pool": "late"}, {"depth": 2},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("head", ["fpn", "aspp"])
+def test_parts_are_chosen_by_name(head: str, options: dict[str, Any]) -> None:
+    """With each part that a recipe names, one image passes in training and its gradient reaches the first level."""
+    torch.manual_seed(0)
+    model = encoder_decoder(3, 4, image_size=64, width=8, head=head, **options)
+    images = torch.randn(2, 3, 64, 64)
+    fit_stem_(model, images)
+    torch.autograd.backward(model(images[:1]).square().mean())
+    first = next(p for p in model.encoder.levels.parameters() if p.requires_grad and p.ndim > 1)
+    assert first.grad is not None
+    assert first.grad.isfinite().all()
+    assert first.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_instance_norm_is_refused_where_nothing_is_left_of_it(head: str) -> None:
+    """Heads that pool to one place refuse it when they are made; the others train with it."""
+    if head in {"ppm", "aspp", "pan"}:
+        with pytest.raises(SettingError, match="What to do: group"):
+            encoder_decoder(3, 4, image_size=64, width=8, head=head, norm="instance")
+    else:
+        model = encoder_decoder(3, 4, image_size=64, width=8, head=head, norm="instance")
+        assert model(torch.randn(1, 3, 64, 64)).isfinite().all()
 
 
 @pytest.mark.parametrize("sizes", [{"image_size": 31}, {"width": 4}, {"width": 12}, {"depth": 0}])

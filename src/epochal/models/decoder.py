@@ -10,7 +10,6 @@
 All are made of `epochal.layers`; `benchmarks/results/segmentation.md` compares them at equal time.
 """
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
@@ -28,6 +27,7 @@ from epochal.layers.pyramid import AtrousPyramid, FeaturePyramid
 from epochal.layers.pyramid_attention import PyramidAttention
 
 _BINS = (1, 2, 3, 6)
+_POOLED_TO_ONE = frozenset({"ppm", "aspp", "pan"})
 _RATES = (6 / 33, 12 / 33, 18 / 33)  # the paper's 6, 12, 18 are for maps 33 places wide
 
 
@@ -36,18 +36,20 @@ def decoder(name: str, channels: Sequence[int], *, width: int, places: int, norm
 
     `places` is the longer side of the coarsest map, by which dilations are chosen.
 
-    Shapes: maps (n, channels[k], h_k, w_k) to (n, width, h_0, w_0).  Raises: SettingError for an unknown name.
+    Shapes: maps (n, channels[k], h_k, w_k) to (n, width, h_0, w_0).
+    Raises: SettingError for an unknown name, or a normalisation that leaves nothing of what the head pools.
 
     >>> maps = [torch.randn(2, c, s, s) for c, s in ((8, 16), (16, 8), (32, 4))]
     >>> {tuple(decoder(name, [8, 16, 32], width=12, places=4)(maps).shape) for name in DECODERS}
     {(2, 12, 16, 16)}
     """
     if name not in DECODERS:
-        near = difflib.get_close_matches(name, DECODERS, n=1, cutoff=0.4)
+        raise SettingError.unknown("head", name, known=DECODERS)
+    if norm == "instance" and name in _POOLED_TO_ONE:
         raise SettingError(
-            f"The head is {name!r}.",
-            expected=f"one of {', '.join(DECODERS)}.",
-            remedy=f"{near[0]}." if near else "leave it out.",
+            f"Instance normalisation of the head {name!r}, which averages the whole image into one place.",
+            expected="another normalisation there: of one value nothing is left but 0.",
+            remedy="group, or one of the heads fpn, spp and none.",
         )
     return DECODERS[name](channels, width, places, norm)
 

@@ -6,6 +6,7 @@ It is made as `epochal.models.resnet` is, for the same reasons: pooling straight
 convolutions, convolutions that begin as the identity, first filters that whiten patches and are not trained.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -13,10 +14,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from epochal.errors import SettingError
-from epochal.layers.initialization import identity_
-from epochal.layers.normalization import normalization
+from epochal.layers.dropout import SpatialDropout, linear_drop_probs
+from epochal.layers.scaling import scale_to_data_
 from epochal.layers.whitening import set_whitening_
-from epochal.models.resnet import Residual
+from epochal.models.parts import Parts
+from epochal.models.resnet import Residual, Unit, set_orthogonal_
 from epochal.models.simple import check_sizes
 
 SMALLEST = 32  # pixels of a side
@@ -25,6 +27,7 @@ _STEM_STRIDE = 2
 _GROWTH = (1, 2, 4, 4)  # widths of the levels; see docs/decisions/segmentation-network.md
 _LEAST_PLACES = 4  # along the longer side of the coarsest map
 _PATCHES = 2_000_000  # enough for the moments of a stem
+_PARTS = Parts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +82,9 @@ def encoder_shape_for(channels_in: int, *, image_size: int, width: int = 64, dep
 
 
 class Encoder(nn.Module):
-    """The encoder of an `EncoderShape`.
+    """The encoder of an `EncoderShape`, made of the same `Parts` as the residual network.
 
-    Call `fit_stem_` with training images before training; without, the stem keeps random orthogonal filters.
+    Call `fit_encoder_` with training images before training; without, the stem keeps random orthogonal filters.
 
     Shapes: (n, c, h, w), h and w multiples of the coarsest stride, to maps (n, widths[k], h / s_k, w / s_k), finest
     first, with s_k = 4, 8, 16, 32.
@@ -91,22 +94,18 @@ class Encoder(nn.Module):
     [(1, 8, 16, 12), (1, 16, 8, 6), (1, 32, 4, 3)]
     """
 
-    def __init__(self, shape: EncoderShape, *, norm: str = "batch") -> None:
+    def __init__(self, shape: EncoderShape, *, parts: Parts = _PARTS) -> None:
         """Build the stem and the levels."""
         super().__init__()
-        self.shape = shape
+        self.shape, self.parts = shape, parts
         kernel, spare = shape.stem_kernel, shape.stem_kernel - _STEM_STRIDE
         self.border = nn.ReplicationPad2d((0, spare, 0, spare)) if spare else nn.Identity()
         self.stem = nn.Conv2d(shape.channels_in, shape.stem_width, kernel, stride=_STEM_STRIDE, bias=False)
-        _set_orthogonal_(self.stem)
+        set_orthogonal_(self.stem)
         self.stem.requires_grad_(False)  # noqa: FBT003  torch's positional flag
-        self.rectify = nn.ReLU(inplace=True)
-        self.levels = nn.ModuleList()
-        entering = shape.stem_width
-        for width in shape.widths:
-            block = Residual(*(PooledUnit(width, width, pool=False, norm=norm) for _ in range(shape.depth)))
-            self.levels.append(nn.Sequential(PooledUnit(entering, width, norm=norm), block))
-            entering = width
+        self.rectify = parts.activation_of(shape.stem_width)
+        self.levels = nn.Sequential(*_levels(shape, parts=parts))
+        parts.initialize_(self.levels)
 
     def forward(self, images: Float[Tensor, "n c h w"]) -> list[Float[Tensor, "n _ _ _"]]:
         """Give the maps, finest first."""
@@ -118,29 +117,11 @@ class Encoder(nn.Module):
         return maps
 
 
-class PooledUnit(nn.Sequential):
-    """Convolution, max pooling, normalisation, ReLU: in that order the last two see a quarter of the numbers (L8).
-
-    The convolution begins as the identity.
-
-    Shapes: (n, i, h, w) to (n, o, h / 2, w / 2) rounded down, or (n, o, h, w) without the pooling.
-
-    >>> PooledUnit(8, 16)(torch.randn(2, 8, 8, 6)).shape
-    torch.Size([2, 16, 4, 3])
-    """
-
-    def __init__(self, channels_in: int, channels_out: int, *, pool: bool = True, norm: str = "batch") -> None:
-        """Chain the parts."""
-        convolution = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)
-        identity_(convolution)
-        pooling = [nn.MaxPool2d(2)] if pool else []
-        super().__init__(convolution, *pooling, normalization(norm, channels_out), nn.ReLU(inplace=True))
-
-
 def fit_encoder_(encoder: Encoder, images: Float[Tensor, "n c h w"]) -> None:
     """Fill the stem with the whitening filters of `images`, as training sees them: a few dozen are plenty.
 
-    Of more images than make two million patches, an even selection is looked at. In place.
+    Of more images than make two million patches, an even selection is looked at. Where weights begin by the data, the
+    convolutions behind are scaled to these images, too (S12). In place.
 
     >>> encoder = Encoder(encoder_shape_for(3, image_size=64, width=8))
     >>> fit_encoder_(encoder, torch.randn(4, 3, 64, 64))
@@ -149,12 +130,18 @@ def fit_encoder_(encoder: Encoder, images: Float[Tensor, "n c h w"]) -> None:
     """
     every = max(1, images.shape[0] * images.shape[2] * images.shape[3] // _PATCHES)
     set_whitening_(encoder.stem, images[::every])
+    if encoder.parts.initialization == "data-dependent":
+        with torch.no_grad():
+            features = encoder.rectify(encoder.stem(encoder.border(images[::every])))
+        scale_to_data_(encoder.levels, features)
 
 
-@torch.no_grad()
-def _set_orthogonal_(stem: nn.Conv2d) -> None:
-    """Begin with random orthogonal filters and their negatives: the whitening of images without any structure."""
-    half = stem.out_channels // 2
-    filters = torch.empty_like(stem.weight[:half])
-    nn.init.orthogonal_(filters)
-    stem.weight.copy_(torch.cat([filters, -filters]))
+def _levels(shape: EncoderShape, *, parts: Parts) -> Iterator[nn.Module]:
+    entering = shape.stem_width
+    for width, skipped in zip(shape.widths, linear_drop_probs(len(shape.widths), parts.drop_path), strict=True):
+        units = (Unit(width, width, parts=parts) for _ in range(shape.depth))
+        layers = [Unit(entering, width, pool=True, parts=parts), Residual(*units, drop_prob=skipped)]
+        if parts.spatial_dropout and entering != shape.stem_width:
+            layers.insert(0, SpatialDropout(parts.spatial_dropout))
+        yield nn.Sequential(*layers)
+        entering = width

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from epochal.layers.upsampling import enlarged
 from epochal.models.decoder import decoder
-from epochal.models.encoder import FINEST, Encoder, EncoderShape, encoder_shape_for, fit_encoder_
+from epochal.models.encoder import FINEST, Encoder, encoder_shape_for, fit_encoder_
+from epochal.models.parts import Parts
 from epochal.models.simple import check_sizes
 
 WIDTH, HEAD = 64, "fpn"
@@ -20,15 +21,31 @@ _DECODER_WIDTH = 2  # times the encoder's width at its finest map
 _LOGIT_DEVIATION = 0.01  # first predictions within a few hundredths of the prior, and gradients for every layer
 
 
-def encoder_decoder(
-    channels_in: int, classes: int, *, image_size: int, width: int = WIDTH, depth: int = 1, head: str = HEAD
+def encoder_decoder(  # noqa: PLR0913  each option is a key of a recipe, known by its name
+    channels_in: int,
+    classes: int,
+    *,
+    image_size: int,
+    width: int = WIDTH,
+    depth: int = 1,
+    head: str = HEAD,
+    norm: str = "auto",
+    activation: str = "relu",
+    initialization: str = "default",
+    dropout: float = 0.0,
+    spatial_dropout: float = 0.0,
+    drop_path: float = 0.0,
+    separable: bool = False,
+    pool: str = "early",
 ) -> "EncoderDecoder":
     """Make the network for images whose longer side is about `image_size` pixels.
 
     `width` is that of the encoder's finest map, a multiple of 8; `depth` is the convolutions in each of its residual
-    blocks; `head` is a name of `epochal.models.decoder.DECODERS`. Call `fit_stem_` with training images first.
+    blocks; `head` is a name of `epochal.models.decoder.DECODERS`; the encoder is made of the parts that `Parts`
+    explains, whose normalisation, initialisation and dropout are the decoder's, too. Call `fit_stem_` with training
+    images first.
 
-    Raises: SettingError for sizes that cannot work or an unknown head.
+    Raises: SettingError for sizes that cannot work, unknown names, and shares outside [0, 1).
 
     >>> import torch
     >>> encoder_decoder(3, 11, image_size=64, width=8, head="pan")(torch.randn(2, 3, 48, 61)).shape
@@ -36,34 +53,44 @@ def encoder_decoder(
     """
     check_sizes(channels_in=channels_in, classes=classes, image_size=image_size)
     shape = encoder_shape_for(channels_in, image_size=image_size, width=width, depth=depth)
-    return EncoderDecoder(shape, classes, image_size=image_size, head=head)
+    parts = Parts(
+        norm=norm, activation=activation, initialization=initialization, dropout=dropout,
+        spatial_dropout=spatial_dropout, drop_path=drop_path, separable=separable, pool=pool,
+    )  # fmt: skip
+    return EncoderDecoder(Encoder(shape, parts=parts), classes, image_size=image_size, head=head)
 
 
 class EncoderDecoder(nn.Module):
-    """The network of an `EncoderShape` and a decoder; `encoder_decoder` makes both.
+    """An encoder with a decoder and a last layer behind it; `encoder_decoder` makes all three.
 
     Shapes: (n, c, h, w) to (n, classes, h, w), h and w 32 or more.
 
     >>> import torch
-    >>> model = EncoderDecoder(encoder_shape_for(1, image_size=32, width=8), 2, image_size=32)
+    >>> model = EncoderDecoder(Encoder(encoder_shape_for(1, image_size=32, width=8)), 2, image_size=32)
     >>> model(torch.randn(1, 1, 32, 32)).shape
     torch.Size([1, 2, 32, 32])
     """
 
-    def __init__(self, shape: EncoderShape, classes: int, *, image_size: int, head: str = HEAD) -> None:
-        """Build the parts; the layer that makes the logits is defined last."""
+    def __init__(self, encoder: Encoder, classes: int, *, image_size: int, head: str = HEAD) -> None:
+        """Build the rest; the layer that makes the logits is defined last."""
         super().__init__()
+        shape, parts = encoder.shape, encoder.parts
         width = _DECODER_WIDTH * shape.widths[0]
-        self.encoder = Encoder(shape)
-        self.decoder = decoder(head, shape.widths, width=width, places=-(-image_size // shape.coarsest))
+        norm = "batch" if parts.norm == "auto" else parts.norm
+        self.encoder = encoder
+        self.decoder = decoder(head, shape.widths, width=width, places=-(-image_size // shape.coarsest), norm=norm)
+        self.dropout = nn.Dropout(parts.dropout) if parts.dropout else nn.Identity()
         self.head = nn.Conv2d(width, classes, 1)
         nn.init.normal_(self.head.weight, std=_LOGIT_DEVIATION)
-        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]  # there is a bias
+        assert self.head.bias is not None
+        nn.init.zeros_(self.head.bias)
+        parts.initialize_(self.decoder, self.head)
 
     def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k h w"]:
         """Give the logits of each pixel."""
         height, width = images.shape[2:]
-        logits = self.head(self.decoder(self.encoder(padded(images, self.encoder.shape.coarsest))))
+        features = self.decoder(self.encoder(padded(images, self.encoder.shape.coarsest)))
+        logits = self.head(self.dropout(features))
         return enlarged(logits, FINEST)[:, :, :height, :width]
 
 

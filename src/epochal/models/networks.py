@@ -3,9 +3,8 @@
 The dense ones map (n, c, h, w) to (n, outputs, h, w), the others to (n, outputs).
 """
 
-import difflib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from epochal.errors import SettingError
 from epochal.models import encoder_decoder as dense
 from epochal.models import resnet as residual
+from epochal.models.linear_pixels import LinearPixels
 from epochal.models.simple import LinearClassifier, SmallConvNet
 from epochal.models.small_dense import small_dense_net
 
@@ -25,8 +25,11 @@ NETWORKS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
         "resnet": residual.resnet,
         "small-dense": small_dense_net,
         "encoder-decoder": dense.encoder_decoder,
+        "linear-pixels": LinearPixels,
     }
 )
+
+_GIVEN = frozenset({"channels_in", "classes", "image_size"})
 
 
 def build(  # noqa: PLR0917  the signature of all builders, behind a name
@@ -43,12 +46,12 @@ def build(  # noqa: PLR0917  the signature of all builders, behind a name
     torch.Size([1, 11, 64, 64])
     """
     if name not in NETWORKS:
-        raise _unknown("network", name, known=NETWORKS)
+        raise SettingError.unknown("network", name, known=NETWORKS)
     builder = NETWORKS[name]
     known = [each for each in inspect.signature(builder).parameters if each not in _GIVEN]
     for option in options:
         if option not in known:
-            raise _unknown(f"option of {name}", option, known=known)
+            raise SettingError.unknown(f"option of the network {name}", option, known=known)
     return builder(channels_in=channels_in, classes=outputs, image_size=image_size, **options)
 
 
@@ -67,16 +70,3 @@ def fit_stem_(model: nn.Module, images: Float[Tensor, "n c h w"]) -> bool:
     else:
         return False
     return True
-
-
-_GIVEN = frozenset({"channels_in", "classes", "image_size"})
-
-
-def _unknown(kind: str, name: str, *, known: Iterable[str]) -> SettingError:
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-    return SettingError(
-        f"There is no {kind} called {name!r}.",
-        expected=f"one of {', '.join(names)}." if names else "none.",
-        remedy=f"{near[0]}, if that is what was meant." if near else "leave it out.",
-    )

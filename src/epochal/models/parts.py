@@ -13,7 +13,7 @@ from epochal.errors import SettingError
 from epochal.layers.activation import ACTIVATIONS, activation
 from epochal.layers.convolution import separable
 from epochal.layers.initialization import identity_
-from epochal.layers.normalization import NORMS, normalization
+from epochal.layers.normalization import NORMS, BatchNorm2d, normalization
 from epochal.layers.scaling import initialize_
 
 INITIALIZATIONS = ("default", "zeros", "small", "calibrated", "xavier", "he", "data-dependent")
@@ -25,7 +25,7 @@ _NORM_MOMENTUM = 0.4
 _RULES = {"small": "gaussian", "data-dependent": "he"}  # the latter until the data have been seen
 
 
-class Norm(nn.BatchNorm2d):
+class Norm(BatchNorm2d):
     """Batch normalisation with a bias and no scale to learn: the convolution behind it has one.
 
     Source: hlb-CIFAR10 (Balsam 2023); Jordan 2024.
