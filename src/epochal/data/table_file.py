@@ -5,17 +5,22 @@ import dataclasses
 import importlib
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from epochal.data.choosing import Kind
 from epochal.data.table import ARRAYS, Sample, SampleTable
 from epochal.errors import DataError, MissingExtra
 
 WORDS = ("modes", "formats")
-COLUMNS = tuple(field.name for field in dataclasses.fields(Sample))
+COLUMNS = ("key", "split", "class", *(field.name for field in dataclasses.fields(Sample)[2:] if field.name != "values"))
+# What the columns of values are called, behind which stands the name of each.
+PREFIXES: dict[Kind, str] = {"regression": "value.", "multi-label": "label.", "segmentation": "share."}
+# Beside the marks of each label, for a person: all labels of a picture in one cell.
+LISTED = "labels"
 
 
 def to_bytes(table: SampleTable) -> bytes:
@@ -79,6 +84,9 @@ def from_bytes(data: bytes) -> SampleTable:
 def to_csv(table: SampleTable, path: str | Path) -> None:
     """Write one line for each sample, for a spreadsheet; several values in a cell are set apart by semicolons.
 
+    Measurements stand in columns `value.NAME`, marks of labels in `label.NAME` (and all labels of a picture by name in
+    `labels`), shares of the pixels in `share.NAME`.
+
     >>> import tempfile
     >>> from epochal.data.scan import scan
     >>> from epochal.data.sources import open_source
@@ -90,13 +98,28 @@ def to_csv(table: SampleTable, path: str | Path) -> None:
     """
     with Path(path).open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("key", "split", "class", *COLUMNS[2:]))
+        writer.writerow((*COLUMNS, *_value_columns(table)))
         for sample in table:
-            writer.writerow(_cells(sample, table.classes))
+            writer.writerow((*_cells(sample, table.classes), *_value_cells(sample, table)))
+
+
+def _value_columns(table: SampleTable) -> list[str]:
+    if table.kind == "classification":
+        return []
+    named = [PREFIXES[table.kind] + name for name in table.names]
+    return [LISTED, *named] if table.kind == "multi-label" else named
+
+
+def _value_cells(sample: Sample, table: SampleTable) -> Iterable[str]:
+    if table.kind == "multi-label":
+        yield ";".join(name for name, mark in zip(table.names, sample.values, strict=True) if mark)
+    for value in sample.values:
+        yield str(np.float32(value)) if value % 1 else f"{value:.0f}"
 
 
 def _cells(sample: Sample, classes: tuple[str, ...]) -> Iterable[str | int]:
     values = dataclasses.asdict(sample)
+    del values["values"]
     yield values.pop("key")
     yield values.pop("split")
     yield classes[sample.label] if sample.label >= 0 else ""
@@ -123,16 +146,17 @@ def read_csv(path: str | Path) -> SampleTable:
     """
     with Path(path).open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
-        expected = ("key", "split", "class", *COLUMNS[2:])
-        if tuple(reader.fieldnames or ()) != expected:
+        given = tuple(reader.fieldnames or ())
+        kind = _kind(given[len(COLUMNS) :])
+        if given[: len(COLUMNS)] != COLUMNS or kind is None:
             raise DataError(
-                f"{path} has the columns {', '.join(reader.fieldnames or ['none'])}.",
-                expected=", ".join(expected),
+                f"{path} has the columns {', '.join(given or ['none'])}.",
+                expected=", ".join(COLUMNS),
                 remedy="give a table that epochal wrote.",
             )
         lines = list(reader)
     try:
-        return _from_lines(lines)
+        return _from_lines(lines, kind=kind, named=[name for name in given[len(COLUMNS) :] if name != LISTED])
     except (ValueError, TypeError) as error:
         raise DataError(
             f"{path} has a value that cannot be read ({error}).",
@@ -141,8 +165,18 @@ def read_csv(path: str | Path) -> SampleTable:
         ) from None
 
 
-def _from_lines(lines: list[dict[str, str]]) -> SampleTable:
-    names = {int(line["label"]): line["class"] for line in lines}
+def _kind(extra: Sequence[str]) -> Kind | None:
+    """The kind of table that has these columns beside the usual ones; None if there is no such."""
+    if not extra:
+        return "classification"
+    for kind, prefix in PREFIXES.items():
+        named = extra[1:] if kind == "multi-label" and extra[0] == LISTED else extra
+        if named and all(name.startswith(prefix) for name in named):
+            return kind
+    return None
+
+
+def _from_lines(lines: list[dict[str, str]], *, kind: Kind, named: Sequence[str]) -> SampleTable:
     samples = [
         Sample(
             key=line["key"],
@@ -161,10 +195,19 @@ def _from_lines(lines: list[dict[str, str]]) -> SampleTable:
             high=tuple(int(part) for part in line["high"].split(";")),
             problem=line["problem"] or None,
             notes=tuple(line["notes"].split(";")) if line["notes"] else (),
+            values=tuple(float(np.float32(line[name])) for name in named),
         )
         for line in lines
     ]
-    return SampleTable.of(samples, classes=tuple(names.get(label, "") for label in range(max(names, default=-1) + 1)))
+    words = tuple(name.partition(".")[2] for name in named)
+    strata = {int(line["label"]): line["class"] for line in lines}
+    by_label = tuple(strata.get(label, "") for label in range(max(strata, default=-1) + 1))
+    return SampleTable.of(
+        samples,
+        classes=words if kind in ("multi-label", "segmentation") else by_label,
+        kind=kind,
+        columns=words if kind == "regression" else (),
+    )
 
 
 def to_parquet(table: SampleTable, path: str | Path) -> None:
@@ -177,7 +220,9 @@ def to_parquet(table: SampleTable, path: str | Path) -> None:
     except ImportError:
         raise MissingExtra.of("pyarrow", extra="parquet", needed_for="writing Parquet") from None
     rows = [dataclasses.asdict(sample) for sample in table]
+    named = [PREFIXES[table.kind] + name for name in table.names] if table.kind != "classification" else []
     for row in rows:
+        row.update(zip(named, row.pop("values"), strict=True))
         row["class"] = table.classes[row["label"]] if row["label"] >= 0 else None
         row["key"] = row["key"].encode("utf-8", "backslashreplace").decode()
     parquet.write_table(arrow.Table.from_pylist(rows), path)
