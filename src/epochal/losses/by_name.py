@@ -146,7 +146,7 @@ class ClassLoss:
                 remedy="leave `predicted` out for the shares of the training split.",
             )
         logits = torch.tensor(said, dtype=torch.float64).log().expand(classes, -1)
-        shares = torch.tensor(self.counts, dtype=torch.float64) / total
+        shares = torch.tensor(self.counts, dtype=torch.float64) / max(total, 1)
         return float(self(logits, torch.arange(classes)).double() @ shares)
 
 

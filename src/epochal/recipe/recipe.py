@@ -30,6 +30,9 @@ class DataRecipe:
         0.1, "share of train carved off when there is no val folder"
     )
     test_fraction: Annotated[float, Gt(0), Lt(0.5)] = about(0.1, "share carved off when there is no test folder")
+    sampling: Literal["none", "balanced", "square-root"] = about(
+        "none", "how often classes are drawn in training: as they are, all alike, or half-way; answers suit that (W9)"
+    )
     period: Annotated[float, Ge(-1)] = about(
         0.0, "length of the circle on which values lie, as 360 for degrees; 0: by a measurement; -1: no circle"
     )

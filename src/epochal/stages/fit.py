@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from epochal.optim.plateau import Plateau
 from epochal.training.checkpoint import load_newest, previous, save_keeping_previous
 from epochal.training.evaluation import predict
 from epochal.training.loop import Loader, Position, Step, Update, train
@@ -18,7 +19,7 @@ from epochal.training.state import Stateful, capture, restore
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from epochal.ensembles.averaging import EMA
+    from epochal.ensembles.average import Average
     from epochal.tasks.task import Task
     from epochal.training.pace import TimedSteps
     from epochal.training.runtime import Runtime
@@ -77,7 +78,7 @@ class Fit:
         *,
         task: Task,
         update: Update,
-        average: EMA,
+        average: Average,
         pace: TimedSteps,
         runtime: Runtime,
         loader: Loader,
@@ -101,6 +102,8 @@ class Fit:
             "pace": pace,
             "best": self.best,
         }
+        if isinstance(update.schedule, Plateau):  # the one schedule that has a memory
+            self._parts["schedule"] = update.schedule
 
     def steps(self) -> Iterator[Step]:
         """Train from where the fit stands to the end of its pace."""
@@ -111,7 +114,10 @@ class Fit:
             yield step
 
     def look(self) -> Look:
-        """Evaluate the averaged weights on the validation split, and keep them if they are the best so far."""
+        """Evaluate the averaged weights on the validation split, and keep them if they are the best so far.
+
+        A plateau schedule is told the loss: what it does next follows from the looks.
+        """
         with self.average.applied(self.model):
             said = predict(self.model, self.validation, runtime=self.runtime, keep=self.task.evidence)
             evidence, labels = said.outputs.cpu().numpy(), said.labels.cpu().numpy()
@@ -130,6 +136,8 @@ class Fit:
                 self.best.weights = {
                     name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()
                 }
+        if isinstance(self.update.schedule, Plateau):
+            self.update.schedule.observe(seen.loss, progress=seen.progress)
         return seen
 
     @property

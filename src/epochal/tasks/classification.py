@@ -8,9 +8,8 @@ chance      always naming the most common class; the class shares as constant pr
 prediction  class and probability per file
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from jaxtyping import Float, Float64, Int, Num
 from torch import Tensor, nn
 
 from epochal.errors import DataError
-from epochal.losses.classification import cross_entropy, expected_at_init
+from epochal.losses.by_name import ClassLoss
 from epochal.models.head import log_prior, set_prior_bias_
 from epochal.stats.calibration import calibration_error, reliability, temperature
 from epochal.stats.classification import accuracy, brier, most_disputed, nll, right, sample_nll, softmax
@@ -124,24 +123,26 @@ class Classification:
         """
         set_prior_bias_(model, self.counts)
 
-    def loss(self, *, smoothing: float = 0.0) -> Callable[[Tensor, Tensor], Tensor]:
-        """The loss of a batch: logits and labels in, one value per sample out, in nats."""
-        return partial(cross_entropy, smoothing=smoothing)
+    def loss(self, *, smoothing: float = 0.0, **options: Any) -> ClassLoss:
+        """The loss of a batch: logits and labels in, one value per sample out, in nats.
 
-    def initial_loss(self, *, smoothing: float = 0.0, prior_bias: bool = True) -> float:
+        `options` are those of `epochal.losses.by_name.ClassLoss`: its name, class weights, prior correction, gamma.
+
+        Raises: SettingError for a name that is no loss of classes, or figures that cannot work.
+        """
+        return ClassLoss(counts=self.counts, smoothing=smoothing, **options)
+
+    def initial_loss(self, *, smoothing: float = 0.0, prior_bias: bool = True, **options: Any) -> float:
         """The loss to expect before the first step, on samples distributed as the training split (tip K2.4).
 
-        With the bias at the class shares it is their entropy; without, `log c`.  Units: nats.
+        With the bias at the class shares it is their entropy; without, `log c`.  `options` as in `loss`.  Units: nats.
 
         >>> even = Classification(classes=tuple("abcdefghij"), counts=(5,) * 10)
         >>> round(even.initial_loss(prior_bias=False), 4)
         2.3026
         """
-        shares = np.asarray(self.counts, dtype=np.float64) + 1e-9
-        shares /= shares.sum()
-        even = np.full(len(shares), 1 / len(shares))
-        said = self.prior / self.prior.sum() if prior_bias else even
-        return expected_at_init(shares.tolist(), smoothing=smoothing, predicted=said.tolist())
+        said = None if prior_bias else [1 / len(self.classes)] * len(self.classes)
+        return self.loss(smoothing=smoothing, **options).expected_at_init(predicted=said)
 
     def constant(self) -> Float[Tensor, " c"]:
         """The logits of the class shares.
