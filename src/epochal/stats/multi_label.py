@@ -1,16 +1,14 @@
 """How good yes-or-no answers to many classes are: ranking, thresholds, and how sure each figure is."""
 
-from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Num
 
 from epochal.stats.intervals import Interval
+from epochal.stats.resampling import interval_of_draws, times_drawn
 
 DRAWS = 1000
-# Times of samples in bootstrap draws held at once: 16 MB.
-DRAWS_AT_ONCE = 1 << 22
 
 Answers: TypeAlias = Num[np.ndarray, "n k"] | Bool[np.ndarray, "n k"]
 
@@ -45,7 +43,7 @@ def mean_average_precision_interval(
 ) -> Interval:
     """Mean average precision with the interval that its number of samples allows: samples are drawn again.
 
-    Shapes: n samples, k classes.  Source: Efron 1979 (percentile interval); tip K2.3.
+    Shapes: n samples, k classes.  Source: Efron 1979; tip K2.3.
 
     >>> scores, labels = np.arange(8.0)[:, None], np.array([0, 0, 1, 0, 1, 0, 1, 1])[:, None]
     >>> found = mean_average_precision_interval(scores, labels)
@@ -53,7 +51,8 @@ def mean_average_precision_interval(
     (0.854, True)
     """
     drawn = _mean_of_known(_drawn(scores, labels, draws=draws, seed=seed))
-    return _interval(mean_average_precision(scores, labels), drawn=drawn, confidence=confidence)
+    value = mean_average_precision(scores, labels)
+    return interval_of_draws(value, drawn=drawn, samples=len(scores), confidence=confidence)
 
 
 def average_precision_intervals(
@@ -67,7 +66,10 @@ def average_precision_intervals(
     [1.0]
     """
     values, drawn = average_precision(scores, labels).tolist(), _drawn(scores, labels, draws=draws, seed=seed)
-    return tuple(_interval(value, drawn=each, confidence=confidence) for value, each in zip(values, drawn, strict=True))
+    return tuple(
+        interval_of_draws(value, drawn=each, samples=len(scores), confidence=confidence)
+        for value, each in zip(values, drawn, strict=True)
+    )
 
 
 def mean_average_precision_gain(
@@ -89,7 +91,8 @@ def mean_average_precision_gain(
     """
     pair = [_mean_of_known(_drawn(each, labels, draws=draws, seed=seed)) for each in (candidate, present)]
     value = mean_average_precision(candidate, labels) - mean_average_precision(present, labels)
-    return _interval(value, drawn=pair[0] - pair[1], confidence=confidence, lowest=-1.0)
+    drawn = pair[0] - pair[1]
+    return interval_of_draws(value, drawn=drawn, samples=len(labels), confidence=confidence, reach=(-1.0, 1.0))
 
 
 def _precisions(
@@ -122,19 +125,9 @@ def _drawn(scores: Num[np.ndarray, "n k"], labels: Answers, *, draws: int, seed:
     truth = labels > 0
     parts = [
         [_precisions(score, true, times=times) for score, true in zip(scores.T, truth.T, strict=True)]
-        for times in _times(len(scores), draws=draws, source=np.random.default_rng(seed))
+        for times in times_drawn(len(scores), draws=draws, seed=seed)
     ]
     return np.concatenate([np.asarray(part).reshape(scores.shape[1], -1) for part in parts], axis=1)
-
-
-def _times(n: int, *, draws: int, source: np.random.Generator) -> Iterator[Float32[np.ndarray, "n some"]]:
-    """How often each of n samples comes up in n draws with replacement, many times over, in portions."""
-    at_once = max(1, DRAWS_AT_ONCE // max(1, n))
-    for start in range(0, draws, at_once):
-        some = min(at_once, draws - start)
-        chosen = source.integers(0, n, size=(some, n)) + np.arange(some)[:, None] * n if n else np.zeros(0, np.int64)
-        counts = np.bincount(chosen.ravel(), minlength=some * n).reshape(some, n)
-        yield np.ascontiguousarray(counts.T, dtype=np.float32)
 
 
 def _mean_of_known(values: Float64[np.ndarray, "k draws"]) -> Float64[np.ndarray, " draws"]:
@@ -142,13 +135,3 @@ def _mean_of_known(values: Float64[np.ndarray, "k draws"]) -> Float64[np.ndarray
     count = known.sum(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)
     return np.asarray(np.divide(total, count, out=np.full(values.shape[1], np.nan), where=count > 0))
-
-
-def _interval(
-    value: float, *, drawn: Float64[np.ndarray, " draws"], confidence: float, lowest: float = 0.0
-) -> Interval:
-    known = drawn[~np.isnan(drawn)]
-    if not len(known):
-        return Interval(value=value, low=lowest, high=1.0, confidence=confidence, method="bootstrap")
-    low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(value=value, low=float(low), high=float(high), confidence=confidence, method="bootstrap")

@@ -9,7 +9,8 @@ from epochal.stats.segmentation import VOID
 
 # Sides of the windows around a pixel, in pixels; `epochal.models.linear_pixels.LinearPixels` computes the same.
 WINDOWS = (3, 7)
-# Pixels the weights are fitted on: on CamVid 20,000 give the same mean overlap, 50,000 take 2 seconds.
+# Pixels the weights are fitted on: on CamVid 5,000 give the same mean overlap within its interval and 0.03 nats more
+# per pixel, 20,000 the same likelihood; 50,000 take 2 seconds.
 AT_MOST = 50_000
 
 

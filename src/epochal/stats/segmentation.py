@@ -4,18 +4,15 @@ Everything is computed from one confusion matrix of pixels per image. Pixels of 
 images that are drawn again for the intervals, never pixels.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 from jaxtyping import Float64, Int, Int64, Num, UInt8
 
 from epochal.errors import DataError
 from epochal.stats.intervals import Interval
+from epochal.stats.resampling import interval_of_draws, times_drawn
 
 VOID = 255  # the number of pixels that nobody labelled, by the custom of Pascal VOC and Cityscapes
 DRAWS = 2000
-# Index draws held at once by the bootstrap: 32 MB.
-DRAWS_AT_ONCE = 1 << 22
 
 
 def masks_of(outputs: Num[np.ndarray, "n c h w"]) -> UInt8[np.ndarray, "n h w"]:
@@ -111,9 +108,10 @@ def mean_iou_interval(
 ) -> Interval:
     """Mean overlap of a whole split, with the interval that its number of images allows.
 
-    Images are drawn again with replacement and their counts pooled.
+    Images are drawn again with replacement and their counts pooled. Images count as drawn one by one: frames of one
+    film, which resemble each other, say less than the interval believes.
 
-    Shapes: n images, c classes, rows true.  Source: Efron 1979 (percentile interval); tip K2.3.
+    Shapes: n images, c classes, rows true.  Source: Efron 1979; tip K2.3.
 
     >>> images = np.array([[[8, 2], [1, 9]], [[5, 5], [0, 10]], [[9, 1], [3, 7]]])
     >>> found = mean_iou_interval(images)
@@ -122,7 +120,9 @@ def mean_iou_interval(
     """
     sums = _sums(confusions)
     drawn = _mean_of_known(_ratios(_drawn(sums, draws=draws, seed=seed)))
-    return _interval(float(mean_iou(confusions.sum(axis=0))), drawn=drawn, samples=len(sums), confidence=confidence)
+    return interval_of_draws(
+        float(mean_iou(confusions.sum(axis=0))), drawn=drawn, samples=len(sums), confidence=confidence
+    )
 
 
 def class_iou_intervals(
@@ -138,7 +138,8 @@ def class_iou_intervals(
     sums, values = _sums(confusions), class_iou(confusions.sum(axis=0)).tolist()
     drawn = _ratios(_drawn(sums, draws=draws, seed=seed))
     return tuple(
-        _interval(value, drawn=drawn[:, k], samples=len(sums), confidence=confidence) for k, value in enumerate(values)
+        interval_of_draws(value, drawn=drawn[:, k], samples=len(sums), confidence=confidence)
+        for k, value in enumerate(values)
     )
 
 
@@ -161,7 +162,7 @@ def mean_iou_gain(
     pair = [_sums(each) for each in (candidate, present)]
     a, b = (_mean_of_known(_ratios(_drawn(each, draws=draws, seed=seed))) for each in pair)
     value = float(mean_iou(candidate.sum(axis=0)) - mean_iou(present.sum(axis=0)))
-    return _interval(value, drawn=a - b, samples=len(candidate), confidence=confidence, reach=(-1.0, 1.0))
+    return interval_of_draws(value, drawn=a - b, samples=len(candidate), confidence=confidence, reach=(-1.0, 1.0))
 
 
 def _no_masks(outputs: Num[np.ndarray, "n c h w"]) -> UInt8[np.ndarray, "n h w"]:
@@ -191,36 +192,6 @@ def _mean_of_known(values: Float64[np.ndarray, "*b c"]) -> Float64[np.ndarray, "
 
 def _drawn(sums: Float64[np.ndarray, "n 3 c"], *, draws: int, seed: int) -> Float64[np.ndarray, "draws 3 c"]:
     """Pooled sums of images drawn again: the same images for the same seed, whatever the sums."""
-    n, flat = len(sums), sums.reshape(len(sums), -1)
-    source = np.random.default_rng(seed)
-    pooled = [_times(n, draws=some, source=source) @ flat for some in _portions(n, draws=draws)]
+    flat = sums.reshape(len(sums), -1)
+    pooled = [times.T @ flat for times in times_drawn(len(sums), draws=draws, seed=seed)]
     return np.concatenate(pooled).reshape(draws, *sums.shape[1:])
-
-
-def _portions(n: int, *, draws: int) -> Iterator[int]:
-    at_once = max(1, DRAWS_AT_ONCE // max(1, n))
-    for start in range(0, draws, at_once):
-        yield min(at_once, draws - start)
-
-
-def _times(n: int, *, draws: int, source: np.random.Generator) -> Float64[np.ndarray, "draws n"]:
-    """How often each of n images comes up in n draws with replacement, many times over."""
-    if not n:
-        return np.zeros((draws, 0))
-    chosen = source.integers(0, n, size=(draws, n)) + np.arange(draws)[:, None] * n
-    return np.bincount(chosen.ravel(), minlength=draws * n).reshape(draws, n).astype(np.float64)
-
-
-def _interval(
-    value: float,
-    *,
-    drawn: Float64[np.ndarray, " draws"],
-    samples: int,
-    confidence: float,
-    reach: tuple[float, float] = (0.0, 1.0),
-) -> Interval:
-    known = drawn[~np.isnan(drawn)]
-    if samples < 2 or not len(known):
-        return Interval(value=value, low=reach[0], high=reach[1], confidence=confidence, method="bootstrap")
-    low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(value=value, low=float(low), high=float(high), confidence=confidence, method="bootstrap")
