@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -113,7 +115,7 @@ def test_network_learns_a_batch_by_heart() -> None:
 
 
 @pytest.mark.parametrize("sizes", [{"image_size": 7}, {"width": 3}, {"width": 2}, {"depth": 0}])
-def test_impossible_sizes_are_refused(sizes: dict[str, int]) -> None:
+def test_impossible_sizes_are_refused(sizes: dict[str, Any]) -> None:
     """Images of 7 pixels, odd or tiny widths, no depth: each is an error at once."""
     with pytest.raises(SettingError):
         resnet(3, 10, **({"image_size": 32} | sizes))
