@@ -46,7 +46,7 @@ def test_predict_gives_rows(finished: Whole) -> None:
     """One row for each image, from a path or its text."""
     rows = epochal.predict(str(finished.folder.path), finished.data / "val")
     assert len(rows) == 40
-    assert {row.predicted for row in rows} == {path.name for path in (finished.data / "val").iterdir()}
+    assert {row["predicted"] for row in rows} == {path.name for path in (finished.data / "val").iterdir()}
 
 
 def test_report_is_drawn_from_the_journal_alone(finished: Whole, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from epochal.recipe.config import settle
 from epochal.recipe.duration import parse_duration
 from epochal.stages.export import Exported, export_model
 from epochal.stages.folder import existing_run
-from epochal.stages.predict import Prediction, predict_files
+from epochal.stages.predict import predict_files
 from epochal.stages.progress import choose_progress
 from epochal.stages.report import write_report
 from epochal.stages.walk import Outcome, start
@@ -46,12 +46,14 @@ def run(
     )
 
 
-def predict(run: str | Path, images: str | Path) -> list[Prediction]:
-    """The class and its probability for each image: `epochal predict`.
+def predict(run: str | Path, images: str | Path, *, output: str | Path | None = None) -> list[dict[str, Any]]:
+    """What the model says of each image, one row for each file: `epochal predict`.
 
-    Raises: RunError if there is no such run, DataError if there are no images.
+    Rows hold `file`, the columns of the task and `problem`. Masks are written to the folder `masks` of `output`.
+
+    Raises: RunError if there is no such run, DataError if there are no images, SettingError where masks have no place.
     """
-    return predict_files(Path(run), Path(images))
+    return predict_files(Path(run), Path(images), output=None if output is None else Path(output))
 
 
 def export(run: str | Path, *, kind: str = "onnx", output: str | Path | None = None) -> Exported:

@@ -120,23 +120,35 @@ def predict(
     images: Annotated[Path, typer.Argument(help="An image, a folder of images at any depth, or a zip.")],
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write.  [default: standard output]")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Table (.csv, .json, .parquet) or folder to write.  [default: standard output]"
+        ),
     ] = None,
     table: Annotated[
         TableFormat | None, typer.Option("--format", help="csv, json or parquet.  [default: from --output, else csv]")
     ] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Say the class and its probability for each image.
+    """Say of each image what the run has learned: its class, its labels, its values, or the mask of its classes.
 
-    Unreadable files are listed with what is wrong with them; they never stop the rest.
+    Unreadable files are listed with what is wrong with them; they never stop the rest. Masks need a folder: the table
+    then lies in it as predictions.csv, the masks under masks/ with the names of their images.
+
+    Examples:
+        epochal predict runs/photos new_images/ --output predictions.csv
+
+        epochal predict runs/streets drive.zip --output drive/
+
     """
-    from epochal.stages.predict import predict_files, write_predictions
+    from epochal.stages.predict import predict_files
+    from epochal.stages.prediction_table import destination, write_table
     from epochal.stages.progress import choose_progress
 
-    kind = table.value if table else (output.suffix.lstrip(".").lower() if output else "csv")
-    rows = predict_files(run_folder, images, progress=choose_progress(quiet=quiet, stream=sys.stderr))
-    write_predictions(rows, kind=kind, output=output)
+    where = destination(output, kind=table.value if table else None)
+    progress = choose_progress(quiet=quiet, stream=sys.stderr)
+    rows = predict_files(run_folder, images, output=where.folder, progress=progress)
+    write_table(rows, where)
 
 
 @app.command()
@@ -167,7 +179,8 @@ def export(
     exported = export_model(run_folder, kind=kind.value, output=output)
     typer.echo(f"Wrote {exported.path}")
     difference = f"{exported.difference:.1e} (allowed {exported.allowed:.0e})"
-    typer.echo(f"Checked on {exported.samples} images: largest difference of a logit {difference}")
+    number = exported.output.removesuffix("s")
+    typer.echo(f"Checked on {exported.samples} images: largest difference of a {number} {difference}")
 
 
 @app.command()

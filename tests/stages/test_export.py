@@ -13,6 +13,7 @@ from epochal.stages import export as export_module
 from epochal.stages.artifact import Deployed, load_model
 from epochal.stages.export import ALLOWED, export_model
 from epochal.stages.folder import RunFolder
+from stages.models import TASKS, facts_of, run_with
 from stages.whole import Whole
 
 
@@ -90,3 +91,40 @@ def test_without_a_model_there_is_nothing_to_export(finished_copy: RunFolder) ->
     finished_copy.model.unlink()
     with pytest.raises(RunError, match=r"model\.safetensors"):
         export_model(finished_copy.path, kind="torch")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_is_exported_with_its_answers(task: str, tmp_path: Path) -> None:
+    """Both formats take pictures of the trained height and width, any number of them, and answer as the model does."""
+    for package in ("onnx", "onnxscript"):
+        pytest.importorskip(package, reason="the extra 'onnx' is not installed")
+    runtime = pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
+    facts = facts_of(task)
+    run = run_with(tmp_path / "run", facts)
+    pixels = torch.rand(3, facts.channels, *facts.size, generator=torch.Generator().manual_seed(2))
+    network, _ = load_model(run.model)
+    with torch.no_grad():
+        wanted = Deployed(network, facts).eval()(pixels).numpy()
+        loaded = torch.export.load(export_model(run.path, kind="torch").path).module()(pixels).numpy()
+    exported = export_model(run.path, kind="onnx")
+    session = runtime.InferenceSession(exported.path, providers=["CPUExecutionProvider"])
+    (said,) = session.run(None, {"pixels": pixels.numpy()})
+    name = "values" if task == "regression" else "logits"
+    assert [each.name for each in session.get_outputs()] == [exported.output] == [name]
+    assert wanted.shape == (
+        (3, 2, *facts.size) if task == "segmentation" else (3, facts.kind.outputs - (name == "values"))
+    )
+    np.testing.assert_allclose(loaded, wanted, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(said, wanted, rtol=1e-4, atol=1e-3)
+
+
+def test_values_differ_in_parts_of_their_spread() -> None:
+    """A length in hundreds may differ by more than one in hundredths; across the seam of a circle little is little."""
+    task = facts_of("regression").kind
+    outputs = torch.tensor([[2.0, 0.0, 1.0]])  # on the seam; the vector's length is 2
+    wanted = torch.tensor([[0.0, 700.0]])
+    spread = float(np.linspace(5, 900, 50).std())
+    by_length = export_module._difference(torch.tensor([[0.0, 700.0 + spread]]), wanted, outputs=outputs, task=task)
+    by_angle = export_module._difference(torch.tensor([[9.9, 700.0]]), wanted, outputs=outputs, task=task)
+    assert by_length == pytest.approx(1.0, rel=1e-5)
+    assert by_angle == pytest.approx(2 * 2 * np.pi * 0.1 / 10, rel=1e-4)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from epochal.stages.folder import RunFolder
-from epochal.stages.pictures import Cell, sheet, show, stretched, unnormalised
+from epochal.stages.pictures import Cell, mask_file, sheet, show, show_masks, stretched, triptychs, unnormalised
+from epochal.stats.mask_colors import class_colors, overlay
 from stages.whole import session_on
 
 
@@ -24,15 +25,65 @@ def _noise(*shape: int) -> np.ndarray:
 def test_every_image_lies_in_reading_order(n: int, columns: int, channels: int) -> None:
     """Cut out of the sheet again, each image has its own pixels; unused places are black."""
     images = _noise(n, 4, 6, channels)
-    png, width, height = sheet(images, columns=columns)
-    page = np.asarray(Image.open(io.BytesIO(png)))
+    drawn = sheet(images, columns=columns)
+    page = np.asarray(Image.open(io.BytesIO(drawn.data)))
     across = min(columns, n)
-    assert page.shape == (height, width, 3) == (4 * math.ceil(n / columns), 6 * across, 3)
-    for number in range((height // 4) * across):
+    assert drawn.media == "image/png"
+    assert page.shape == (drawn.height, drawn.width, 3) == (4 * math.ceil(n / columns), 6 * across, 3)
+    for number in range((drawn.height // 4) * across):
         row, column = divmod(number, across)
         cut = page[4 * row : 4 * row + 4, 6 * column : 6 * column + 6]
         expected = np.broadcast_to(images[number], cut.shape) if number < n else np.zeros_like(cut)
         np.testing.assert_array_equal(cut, expected)
+
+
+@pytest.mark.parametrize("most", [60_000, 8_000, 2_000])
+def test_a_large_sheet_is_made_to_fit(most: int) -> None:
+    """What would not fit into a report as a PNG becomes a JPEG, and smaller where need be; cells stay equal."""
+    drawn = sheet(_noise(6, 96, 64, 3), columns=3, most_bytes=most)
+    assert len(drawn.data) <= most
+    assert drawn.media == "image/jpeg"
+    image = Image.open(io.BytesIO(drawn.data))
+    assert (image.format, image.size) == ("JPEG", (drawn.width, drawn.height))
+    assert drawn.width % 3 == drawn.height % 2 == 0
+    assert drawn.width / drawn.height == pytest.approx(1.0)
+
+
+def test_what_cannot_be_made_to_fit_is_as_small_as_can_be_seen() -> None:
+    """A limit that no picture keeps ends the search, at pictures of eight pixels."""
+    drawn = sheet(_noise(2, 32, 32, 3), most_bytes=1)
+    assert (drawn.width, drawn.height) == (16, 8)
+
+
+def test_a_triptych_is_image_truth_and_prediction() -> None:
+    """Three pictures of the same size with white gaps between them; the masks in the colours of their classes."""
+    images, truths, said = _noise(2, 5, 7, 3), np.zeros((2, 5, 7), np.uint8), np.ones((2, 5, 7), np.uint8)
+    rows = triptychs(images, truths, predicted=said, classes=2)
+    assert rows.shape == (2, 5, 3 * 7 + 2 * 4, 3)
+    np.testing.assert_array_equal(rows[:, :, :7], images)
+    np.testing.assert_array_equal(rows[:, :, 11:18], overlay(images, truths, classes=2))
+    np.testing.assert_array_equal(rows[:, :, 22:], overlay(images, said, classes=2))
+    assert (rows[:, :, 7:11] == 255).all()
+    assert (rows[:, :, 18:22] == 255).all()
+
+
+def test_a_mask_file_has_eight_bits_and_the_colors_of_the_report() -> None:
+    """Two classes alone do not make it a file of one bit, which some readers stretch to 0 and 255."""
+    image = Image.open(io.BytesIO(mask_file(np.array([[0, 1]], np.uint8), classes=2)))
+    assert (image.mode, image.tile[0].args) == ("P", "P")  # of fewer bits it would be "P;1"
+    np.testing.assert_array_equal(np.asarray(image.convert("RGB"))[0], class_colors(2))
+
+
+def test_masks_go_to_the_journal_as_rows(tmp_path: Path) -> None:
+    """Each row is one cell of the sheet, with its caption."""
+    session = session_on(tmp_path / "data", RunFolder(tmp_path / "run"))
+    blank = np.zeros((3, 8, 8), np.uint8)
+    cells = [Cell(label="IoU 20%", text=f"{index}.png") for index in range(3)]
+    show_masks(session, _noise(3, 8, 8, 3), truths=blank, predicted=blank + 1, classes=2, cells=cells)
+    event = session.journal.last("picture", name="errors")
+    assert event is not None
+    assert (event["columns"], event["width"], event["height"]) == (2, 2 * 32, 2 * 8)
+    assert [each["text"] for each in event["cells"]] == ["0.png", "1.png", "2.png"]
 
 
 def test_normalising_is_undone() -> None:

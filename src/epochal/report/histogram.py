@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -25,13 +26,13 @@ def histogram(
     >>> drawing.count("<rect"), histogram({"train": [1]}, edges=[0.0], label="angle")
     (2, Markup(''))
     """
-    fitting = {name: list(counts) for name, counts in groups.items() if len(counts) == len(edges) - 1 and sum(counts) > 0}
-    if not fitting or any(high <= low for low, high in zip(edges, edges[1:], strict=False)):
+    fitting = {
+        name: list(counts) for name, counts in groups.items() if len(counts) == len(edges) - 1 and sum(counts) > 0
+    }
+    if not fitting or any(high <= low for low, high in pairwise(edges)):
         return Markup()
     alone = len(fitting) == 1
-    heights = {
-        name: [count / (1 if alone else sum(counts)) for count in counts] for name, counts in fitting.items()
-    }
+    heights = {name: [count / (1 if alone else sum(counts)) for count in counts] for name, counts in fitting.items()}
     ticks = tuple(tick for tick in ticks_between(edges[0], edges[-1]) if edges[0] <= tick <= edges[-1])
     y = straight([0.0, *(height for each in heights.values() for height in each)])
     axes = Axes(x=Scale(low=edges[0], high=edges[-1], ticks=ticks), y=y, height=_HEIGHT)
@@ -42,8 +43,12 @@ def histogram(
         *(_steps(axes, heights[name], edges=edges, color=color) for color, name in enumerate(others, start=2)),
     ]
     if mark is not None and edges[0] <= mark <= edges[-1]:
-        parts.append(Markup('<line class="mark" x1="{0}" x2="{0}" y1="0" y2="{1}"/>').format(axes.across(mark), _HEIGHT))
-    return axes.framed(Markup().join(parts), spoken=f"How {label} is distributed, from {plain(edges[0])} to {plain(edges[-1])}")
+        parts.append(
+            Markup('<line class="mark" x1="{0}" x2="{0}" y1="0" y2="{1}"/>').format(axes.across(mark), _HEIGHT)
+        )
+    return axes.framed(
+        Markup().join(parts), spoken=f"How {label} is distributed, from {plain(edges[0])} to {plain(edges[-1])}"
+    )
 
 
 def _percent(tick: float) -> str:
@@ -53,7 +58,7 @@ def _percent(tick: float) -> str:
 def _tips(groups: Mapping[str, Sequence[float]], *, edges: Sequence[float]) -> list[str]:
     """What the pointer tells over each bar."""
     tips = []
-    for index, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+    for index, (low, high) in enumerate(pairwise(edges)):
         counts = ", ".join(
             (f"{name} {wording.count(each[index])}" if len(groups) > 1 else wording.counted(each[index], "image"))
             for name, each in groups.items()
@@ -62,17 +67,13 @@ def _tips(groups: Mapping[str, Sequence[float]], *, edges: Sequence[float]) -> l
     return tips
 
 
-def _bars(
-    axes: Axes, heights: Sequence[float], *, edges: Sequence[float], tips: Sequence[str], faint: bool
-) -> Markup:
+def _bars(axes: Axes, heights: Sequence[float], *, edges: Sequence[float], tips: Sequence[str], faint: bool) -> Markup:
     """A bar for each pair of edges, and over the whole height a place for the pointer."""
     drawn = []
     for low, high, height, tip in zip(edges, edges[1:], heights, tips, strict=False):
         place = axes.x.place(low) * 100
         drawn.append(
-            Markup(
-                '<rect class="s1{}" x="{:.2f}%" width="{:.2f}%" y="{:g}" height="{:g}" data-tip="{}"/>'
-            ).format(
+            Markup('<rect class="s1{}" x="{:.2f}%" width="{:.2f}%" y="{:g}" height="{:g}" data-tip="{}"/>').format(
                 " faint" if faint else "",
                 place,
                 axes.x.place(high) * 100 - place,

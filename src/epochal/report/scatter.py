@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from epochal.report.axes import Axes, plain
-from epochal.report.scales import Scale, straight
+from epochal.report.scales import Scale, straight, ticks_between
 
 _HEIGHT = 320
 
@@ -26,7 +26,7 @@ def scatter(points: Sequence[tuple[float, float]], *, name: str, period: float |
     """Dots over the diagonal, on which truth and prediction agree; empty without points.
 
     With `period` a prediction is drawn as near to its truth as the circle allows: those across the seam lie beyond
-    the dashed lines at 0 and at the period, and the distance from the diagonal is the error everywhere.
+    the dotted lines at the ends of the circle, and the distance from the diagonal is the error everywhere.
 
     >>> scatter([(1.0, 1.2), (3.0, 2.5)], name="angle").count("<circle"), scatter([], name="angle")
     (2, Markup(''))
@@ -46,7 +46,9 @@ def scatter(points: Sequence[tuple[float, float]], *, name: str, period: float |
         for (true, place), (_, said) in zip(shown, points, strict=True)
     )
     body = Markup().join([axes.grid(x_label=f"true {name}"), _seam(axes, period=period), ideal, dots])
-    return axes.framed(body, spoken=f"Predicted {name} against true {name}, {len(points)} images; the diagonal is right")
+    return axes.framed(
+        body, spoken=f"Predicted {name} against true {name}, {len(points)} images; the diagonal is right"
+    )
 
 
 def _axes(points: Sequence[tuple[float, float]], *, period: float | None) -> Axes:
@@ -54,15 +56,29 @@ def _axes(points: Sequence[tuple[float, float]], *, period: float | None) -> Axe
     if not period:
         both = straight([value for point in points for value in point])
         return Axes(x=both, y=both, height=_HEIGHT)
-    ticks = straight([0.0, period], ceiling=period).ticks
     places = [place for _, place in points]
-    x = Scale(low=0.0, high=period, ticks=ticks)
-    return Axes(x=x, y=Scale(low=min(0.0, *places), high=max(period, *places), ticks=ticks), height=_HEIGHT)
+    begin = _begin([true for true, _ in points], period=period)
+    end = begin + period
+    ticks = tuple(tick for tick in ticks_between(begin, end) if begin <= tick <= end)
+    x = Scale(low=begin, high=end, ticks=ticks)
+    return Axes(x=x, y=Scale(low=min(begin, *places), high=max(end, *places), ticks=ticks), height=_HEIGHT)
+
+
+def _begin(values: Sequence[float], *, period: float) -> float:
+    """Where the circle is cut open: at 0 or half a turn below where its values allow it, else at the lowest.
+
+    >>> _begin([0.0, 9.9], period=10.0), _begin([-170.0, 20.0], period=360.0), _begin([1.0, 12.0], period=12.0)
+    (0.0, -180.0, 1.0)
+    """
+    low, high = min(values), max(values)
+    return next((start for start in (0.0, -period / 2) if start <= low and high < start + period), low)
 
 
 def _seam(axes: Axes, *, period: float | None) -> Markup:
     """The ends of the circle, where answers lie beyond them."""
-    beyond = [end for end in (0.0, period or 0.0) if period and (axes.y.low < end == 0.0 or axes.y.high > end > 0.0)]
+    if not period:
+        return Markup()
+    beyond = [end for end in (axes.x.low, axes.x.high) if axes.y.low < end < axes.y.high]
     return Markup().join(
         Markup('<line class="mark" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(axes.down(end)) for end in beyond
     )

@@ -1,4 +1,4 @@
-"""Images as the report shows them: many small ones on one sheet, as a PNG inside the journal."""
+"""Images as the report shows them: many small ones on one sheet inside the journal; and masks as files."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Integer, UInt8
 from PIL import Image
+
+from epochal.stats.mask_colors import class_colors, overlay
 
 if TYPE_CHECKING:
     from epochal.stages.session import Session
+
+# A sheet of more bytes is written as JPEG, and smaller if need be: base64 adds a third, and a whole report with its
+# four or five sheets is to stay below two megabytes.
+MOST_BYTES = 300_000
+_QUALITIES = (90, 80)
+_GAP = 4  # pixels between the pictures of one row
+_UNLABELLED = (70, 70, 70)  # the colour of what is no class, as over pictures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,23 +34,86 @@ class Cell:
     text: str = ""
 
 
-def sheet(images: UInt8[np.ndarray, "n h w c"], *, columns: int = 8) -> tuple[bytes, int, int]:
-    """All images on one sheet, in reading order without gaps; PNG bytes, width and height.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """A picture file in memory: its type, its bytes, and its size in pixels."""
+
+    media: str
+    data: bytes
+    width: int
+    height: int
+
+
+def sheet(images: UInt8[np.ndarray, "n h w c"], *, columns: int = 8, most_bytes: int = MOST_BYTES) -> Sheet:
+    """All images on one sheet, in reading order without gaps: a PNG, or what fits into `most_bytes`.
+
+    Where the PNG is too large the sheet becomes a JPEG of quality 90, then 80, then with sides halved again and again.
 
     Shapes: n images of h by w pixels, c = 1 or 3.
 
-    >>> png, width, height = sheet(np.zeros((3, 8, 8, 1), np.uint8), columns=2)
-    >>> width, height
-    (16, 16)
+    >>> found = sheet(np.zeros((3, 8, 8, 1), np.uint8), columns=2)
+    >>> found.media, found.width, found.height
+    ('image/png', 16, 16)
     """
     n, h, w, _ = images.shape
     rows, columns = math.ceil(n / columns), min(columns, n)
     page = np.zeros((rows * columns, h, w, 3), np.uint8)
     page[:n] = images  # one grey channel spreads over three
-    whole = page.reshape(rows, columns, h, w, 3).swapaxes(1, 2).reshape(rows * h, columns * w, 3)
+    whole = Image.fromarray(page.reshape(rows, columns, h, w, 3).swapaxes(1, 2).reshape(rows * h, columns * w, 3))
+    data, media = _encoded(whole, "PNG", optimize=True), "image/png"
+    shrunk = 1
+    while len(data) > most_bytes:
+        small = whole.resize((columns * max(1, w // shrunk), rows * max(1, h // shrunk)), Image.Resampling.BOX)
+        for quality in _QUALITIES:
+            data, media = _encoded(small, "JPEG", quality=quality, subsampling=0), "image/jpeg"
+            if len(data) <= most_bytes:
+                return Sheet(media=media, data=data, width=small.width, height=small.height)
+        if min(w, h) // shrunk <= 8:
+            return Sheet(media=media, data=data, width=small.width, height=small.height)
+        shrunk *= 2
+    return Sheet(media=media, data=data, width=whole.width, height=whole.height)
+
+
+def _encoded(image: Image.Image, kind: str, **options: int) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(whole).save(buffer, format="PNG", optimize=True)
-    return buffer.getvalue(), columns * w, rows * h
+    image.save(buffer, format=kind, **options)
+    return buffer.getvalue()
+
+
+def triptychs(
+    images: UInt8[np.ndarray, "n h w c"],
+    truths: Integer[np.ndarray, "n h w"],
+    *,
+    predicted: Integer[np.ndarray, "n h w"],
+    classes: int,
+) -> UInt8[np.ndarray, "n h wide 3"]:
+    """Each image beside the labels given and those predicted, laid over it in the colours of the classes.
+
+    Shapes: n images of h by w pixels, c = 1 or 3; wide is three times w and two gaps.
+
+    >>> blank, mask = np.zeros((1, 8, 8, 1), np.uint8), np.zeros((1, 8, 8), np.uint8)
+    >>> triptychs(blank, mask, predicted=mask, classes=2).shape
+    (1, 8, 32, 3)
+    """
+    n, h, w, _ = images.shape
+    gap = np.full((n, h, _GAP, 3), 255, np.uint8)
+    own = np.broadcast_to(images, (n, h, w, 3))
+    given, said = (overlay(images, each, classes=classes) for each in (truths, predicted))
+    row: UInt8[np.ndarray, "n h wide 3"] = np.concatenate([own, gap, given, gap, said], axis=2)
+    return row
+
+
+def mask_file(mask: UInt8[np.ndarray, "h w"], *, classes: int) -> bytes:
+    """A mask as an 8-bit PNG whose pixels are class numbers, and whose palette shows them in their colours.
+
+    >>> Image.open(io.BytesIO(mask_file(np.array([[0, 1]], np.uint8), classes=2))).getpixel((1, 0))
+    1
+    """
+    image = Image.fromarray(mask)
+    table = np.full((256, 3), _UNLABELLED, np.uint8)
+    table[:classes] = class_colors(classes)
+    image.putpalette(table.tobytes())
+    return _encoded(image, "PNG")
 
 
 def unnormalised(
@@ -80,15 +152,33 @@ def show(
     columns: int = 8,
 ) -> None:
     """Write a sheet of pictures to the journal."""
-    png, width, height = sheet(images, columns=columns)
+    drawn = sheet(images, columns=columns)
     session.write(
         "picture",
         name=name,
         caption=caption,
-        media="image/png",
-        data=base64.b64encode(png).decode("ascii"),
-        width=width,
-        height=height,
+        media=drawn.media,
+        data=base64.b64encode(drawn.data).decode("ascii"),
+        width=drawn.width,
+        height=drawn.height,
         columns=min(columns, len(images)),
         cells=[{"label": each.label, "text": each.text} for each in cells],
     )
+
+
+def show_masks(
+    session: Session,
+    images: UInt8[np.ndarray, "n h w c"],
+    *,
+    truths: Integer[np.ndarray, "n h w"],
+    predicted: Integer[np.ndarray, "n h w"],
+    classes: int,
+    cells: Sequence[Cell],
+) -> None:
+    """Write rows of image, labels given and labels predicted to the journal, where the report looks for errors.
+
+    Shapes: n images of h by w pixels, c = 1 or 3.
+    """
+    rows = triptychs(images, truths, predicted=predicted, classes=classes)
+    caption = "Test images on which network and labels disagree most: image, labels given, labels predicted"
+    show(session, rows, name="errors", caption=caption, cells=cells, columns=2)

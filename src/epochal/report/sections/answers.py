@@ -14,7 +14,9 @@ Row = Sequence[float | None]
 class Answer(Protocol):
     """The truth about one image, against which its answers are read."""
 
-    label: str
+    @property
+    def label(self) -> str:
+        """The truth in a few characters."""
 
     def share(self, row: Row) -> float | None:
         """How good the answer is: 1 is perfect."""

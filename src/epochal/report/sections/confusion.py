@@ -47,10 +47,10 @@ class Confusion:
 
 
 def build(told: Event, *, known: list[str], noun: str = "image") -> Confusion | None:
-    """The confusion that a result tells as labels and counts, or None where they make no square of two or more.
+    r"""The confusion that a result tells as labels and counts, or None where they make no square of two or more.
 
     >>> build({"labels": ["a", "b"], "counts": [[9, 1], [0, 10]]}, known=[]).pairs
-    (('a', 'b', '1', '10.0\\xa0%'),)
+    (('a', 'b', '1', '10.0\xa0%'),)
     """
     counts = [[each or 0.0 for each in numbers(row)] for row in items(told.get("counts"))]
     size = min([len(counts), *map(len, counts)]) if counts else 0
@@ -86,9 +86,7 @@ def build(told: Event, *, known: list[str], noun: str = "image") -> Confusion | 
     )
 
 
-def _row(
-    counts: list[float], *, given: int, labels: list[str], worst: float, noun: str
-) -> tuple[MatrixCell, ...]:
+def _row(counts: list[float], *, given: int, labels: list[str], worst: float, noun: str) -> tuple[MatrixCell, ...]:
     """One row: right answers by their share, errors against the worst error, so that neither hides the other."""
     total = sum(counts) or 1.0
     cells = []

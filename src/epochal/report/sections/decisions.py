@@ -68,7 +68,9 @@ def build(record: Record) -> DecisionsView | None:
     parts = [f"{amount} {name}" for name, amount in amounts.items() if amount]
     return DecisionsView(
         lead=f"{wording.counted(len(decisions), 'value')}: {', '.join(parts)}." if parts else "",
-        chosen=tuple(sorted((each for each in decisions if each.origin != "default"), key=lambda each: each.key != "task")),
+        chosen=tuple(
+            sorted((each for each in decisions if each.origin != "default"), key=lambda each: each.key != "task")
+        ),
         defaults=tuple(each for each in decisions if each.origin == "default"),
         models=models,
         first_model=_first_model(record),

@@ -110,9 +110,7 @@ def _answers(record: Record, *, task: str) -> Sequence[Answer]:
         ]
     places = {name: index for index, name in enumerate(record.classes)}
     known = [places.get(text(value), -1) if (at := whole(value)) is None else at for value in labels]
-    return [
-        OneClass(index=at, names=names, label=names[at] if 0 <= at < len(names) else f"class {at}") for at in known
-    ]
+    return [OneClass(index=at, names=names, label=names[at] if 0 <= at < len(names) else f"class {at}") for at in known]
 
 
 def _measured(record: Record, targets: list[object], *, labels: list[str]) -> Sequence[Answer]:

@@ -15,7 +15,7 @@ from epochal.report.record import Record
 from epochal.report.sections import by_class, confusion, values
 
 _ERRORS = {
-    "segmentation": "Each row shows the image, the labels given and what the model says, in the colours of the classes.",
+    "segmentation": "Each row: the image, the labels given, what the model says, in the colours of the classes.",
     "regression": "Hard images, and sometimes wrong values: worth looking at one by one.",
 }
 _LABELS = "Hard images, and sometimes wrong labels: worth looking at one by one."

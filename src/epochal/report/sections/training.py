@@ -124,7 +124,10 @@ def _charts(epochs: list[Event], curves: list[Curve], *, metric: Metric) -> tupl
     score = replace(loss, title=metric.title, percent=metric.is_share)
     losses = {"train": [number(each.get("train_loss")) for each in epochs]}
     losses["validation"] = [number(each.get("val_loss")) for each in epochs]
-    scores = {"train": [_score(each, split="train") for each in epochs], "validation": [_score(each) for each in epochs]}
+    scores = {
+        "train": [_score(each, split="train") for each in epochs],
+        "validation": [_score(each) for each in epochs],
+    }
     found = [
         _chart(_per_epoch(epochs, losses), frame=loss),
         _chart(_per_epoch(epochs, scores), frame=score),
