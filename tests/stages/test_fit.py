@@ -67,9 +67,14 @@ def _fit() -> Fit:
     )
 
 
+def _shadow(fit: Fit) -> dict[str, torch.Tensor]:
+    assert isinstance(fit.average, EMA)
+    return fit.average.shadow
+
+
 def _state(fit: Fit) -> dict[str, torch.Tensor]:
     own = fit.model.state_dict()
-    return {**own, **{f"average.{name}": value for name, value in fit.average.shadow.items()}}
+    return {**own, **{f"average.{name}": value for name, value in _shadow(fit).items()}}
 
 
 @pytest.mark.parametrize("stop", [1, 4, 5, 10])
@@ -128,7 +133,7 @@ def test_the_best_weights_are_those_of_the_best_look() -> None:
     for step in fit.steps():
         if step.number % 3 == 0:
             look = fit.look()
-            seen[look.step] = (look, {name: fit.average.shadow[name].clone() for name in fit.average.shadow})
+            seen[look.step] = (look, {name: value.clone() for name, value in _shadow(fit).items()})
     best = fit.best.look
     assert best is not None
     assert best == max((look for look, _ in seen.values()), key=lambda look: (look.score, -look.loss))
@@ -153,7 +158,7 @@ def test_a_broken_network_is_never_the_best() -> None:
     fit = _fit()
     next(fit.steps())
     with torch.no_grad():
-        for value in fit.average.shadow.values():
+        for value in _shadow(fit).values():
             value.fill_(float("nan")) if value.is_floating_point() else None
     fit.look()
     assert fit.best.look is None

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from epochal.ensembles.averaging import EMA
 from epochal.models.head import find
 from epochal.recipe.journal import Journal
 from epochal.stages import network, watching
@@ -176,6 +177,7 @@ def test_hopeless_divergence_leaves_the_baseline(
     before = session.folder.model.read_bytes()
 
     def broken(self: Fit) -> Iterator[Step]:
+        assert isinstance(self.average, EMA)
         with torch.no_grad():
             for value in [*self.model.parameters(), *self.average.shadow.values()]:
                 value.fill_(float("nan")) if value.is_floating_point() else None

@@ -6,6 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from jaxtyping import Float64
+
+from epochal.data.sampling import class_weights
 from epochal.ensembles.average import Average, LastWeights, LateMean, PathAverage, WithStatistics
 from epochal.ensembles.averaging import EMA
 from epochal.errors import SettingError
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
+    from epochal.data.split import Samples
     from epochal.stages.session import Session
     from epochal.tasks.task import Task
 
@@ -157,6 +162,17 @@ def penalties_for(recipe: Recipe, model: nn.Module, *, optimizer: Optimizer) -> 
     return penalties(
         model, optimizer=optimizer, l1=table.l1, l2=table.l2, max_norm=table.max_norm, proximal=table.proximal
     )
+
+
+def sample_weights(recipe: Recipe, samples: Samples) -> Float64[np.ndarray, " n"] | None:
+    """How often each training sample is drawn, by how rare its class is; None where all are drawn alike (tip W9).
+
+    A network taught so answers as if classes were as common as it saw them. Where they are not in use, and
+    probabilities matter, `epochal.losses.balancing.corrected_prior` moves its answers to the shares expected there.
+    """
+    powers = {"balanced": 1.0, "square-root": 0.5}
+    power = powers.get(recipe.data.sampling)
+    return None if power is None else class_weights(samples.targets, power=power)
 
 
 def write_sparsity(session: Session, model: nn.Module) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float64
 
 from epochal.checks import distribution, duplicates, files
 from epochal.checks.listing import named
@@ -69,9 +70,16 @@ class Inspected:
         return self.splits.val
 
     def loader(
-        self, samples: Samples, *, batch_size: int, seed: int = 0, shuffle: bool = False, drop_last: bool = False
+        self,
+        samples: Samples,
+        *,
+        batch_size: int,
+        seed: int = 0,
+        shuffle: bool = False,
+        drop_last: bool = False,
+        weights: Float64[np.ndarray, " n"] | None = None,
     ) -> ArrayLoader:
-        """Batches of `samples` as the networks receive them."""
+        """Batches of `samples` as the networks receive them; `weights` say how often each of them is drawn."""
         return ArrayLoader(
             samples.images,
             samples.labels,
@@ -82,6 +90,7 @@ class Inspected:
             std=self.std,
             shuffle=shuffle,
             drop_last=drop_last,
+            weights=weights,
             device=self.runtime.device,
         )
 

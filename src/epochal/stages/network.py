@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
-from epochal.ensembles.averaging import EMA
 from epochal.layers.image_whitening import fit_preprocessing_
 from epochal.models.networks import fit_stem_
 from epochal.models.sizing import sized_for
-from epochal.optim import schedule as schedules
 from epochal.optim.optimizer import build
 from epochal.recipe.duration import format_duration
 from epochal.stages.artifact import Facts, build_network
 from epochal.stages.augmentation import transforms_for
 from epochal.stages.baseline import facts_for
+from epochal.stages.choices import (
+    average_for,
+    clip_norm,
+    loss_for,
+    optimizer_for,
+    penalties_for,
+    sample_weights,
+    schedule_for,
+)
 from epochal.stages.fit import Fit
 from epochal.stages.options import network_options
 from epochal.stages.roles import LARGE, network_for
 from epochal.stages.scoring import looking_batch
+from epochal.stages.settling import settle_learning, settle_rate
 from epochal.training.environment import seed_everything
 from epochal.training.governor import ThreadGovernor
 from epochal.training.loop import AfterUpdate, Update, train
@@ -39,10 +48,10 @@ _LEAST_SECONDS = 1.0
 _SPEED_BATCH = 256
 _SPEED_SHARE, _SPEED_SHORTEST, _SPEED_LONGEST = 0.01, 1.0, 4.0  # of the budget; seconds
 _SPEED_STEPS, _SPEED_WARMING, _SPEED_COUNTED = 12, 2, 3
-_AVERAGE_EVERY = 5  # steps: a fifth of the cost, the same time constant
 _STEM_IMAGES = 5000  # whitening filters of more change by less than they differ between two such samples
 _STEM_PIXELS = _STEM_IMAGES * 64 * 64  # 250 MB of them, and as many patches
 _WHITENING_IMAGES, _WHITENING_BATCH = 10_000, 500
+_STATISTICS_IMAGES = 2000  # for batch-norm statistics of averaged weights: a deviation is then right to 2 % at worst
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +67,7 @@ def size_network(session: Session, inspected: Inspected, *, seconds: float) -> P
     """Settle width, batch size and rates for these images and this time; None if there is too little time."""
     if seconds < _LEAST_SECONDS:
         return None
+    settle_learning(session, inspected.task)
     samples, speed = len(inspected.train), images_per_second(session, inspected)
     sized = sized_for(
         image_size=inspected.image_size,
@@ -69,8 +79,7 @@ def size_network(session: Session, inspected: Inspected, *, seconds: float) -> P
     room = f"{speed:,.0f} images/s for {format_duration(sized.seconds)} make {sized.epochs:.1f} epochs"
     width = session.decide("network.width", sized.width, reason=room)
     batch = session.decide("optimizer.batch_size", sized.batch_size, reason=f"{samples:,} training images; {room}")
-    per_sample = sized.lr / sized.batch_size
-    session.decide("optimizer.lr", round(per_sample * batch, 6), reason=f"in proportion to the batch of {batch}")
+    settle_rate(session, sgd_lr=round(sized.lr / sized.batch_size * batch, 6), batch_size=batch)
     side = inspected.image_size
     session.decide("transforms.crop_padding", sized.translate, reason=f"a sixteenth of {side} pixels")
     session.decide(
@@ -121,39 +130,55 @@ def make_fit(session: Session, inspected: Inspected, *, facts: Facts, seconds: f
     recipe = session.recipe
     seed_everything(recipe.seed)
     model = build_network(facts)
-    loader = inspected.loader(
-        inspected.train, batch_size=recipe.optimizer.batch_size, seed=recipe.seed, shuffle=True, drop_last=True
-    )
     _show_images_(model, session=session, inspected=inspected)
     inspected.task.prepare_(model)
     inspected.runtime.place(model)
-    average = EMA(model, decay=recipe.averaging.decay, every=_AVERAGE_EVERY)
-    optimizer = build(
+    optimizer, pace = optimizer_for(recipe, model), TimedSteps(seconds)
+    penalties = penalties_for(recipe, model, optimizer=optimizer)
+    average = average_for(
+        recipe,
         model,
-        name="sgd",
-        lr=recipe.optimizer.lr,
-        momentum=recipe.optimizer.momentum,
-        nesterov=recipe.optimizer.momentum > 0,
-        weight_decay=recipe.optimizer.weight_decay,
-        norm_bias_lr=recipe.optimizer.norm_bias_lr,
+        optimizer=optimizer,
+        progress=lambda: pace.progress,
+        images=lambda: _some_images(session, inspected),
+        arithmetic=inspected.runtime.autocast,
     )
     update = Update(
-        loss=inspected.task.loss(smoothing=recipe.loss.label_smoothing),
+        loss=penalties.joined_to(loss_for(recipe, inspected.task)),
         optimizer=optimizer,
-        schedule=_schedule(session),
+        schedule=schedule_for(recipe),
+        clip_norm=clip_norm(recipe),
         transforms=transforms_for(session, inspected),
-        after_update=(average, *_governors(session, inspected)),
+        after_update=(*penalties.after_update, average, *_governors(session, inspected)),
     )
     return Fit(
         model,
         task=inspected.task,
         update=update,
         average=average,
-        pace=TimedSteps(seconds),
+        pace=pace,
         runtime=inspected.runtime,
-        loader=loader,
+        loader=inspected.loader(
+            inspected.train,
+            batch_size=recipe.optimizer.batch_size,
+            seed=recipe.seed,
+            shuffle=True,
+            drop_last=True,
+            weights=sample_weights(recipe, inspected.train),
+        ),
         validation=inspected.loader(inspected.val, batch_size=looking_batch(inspected)),
     )
+
+
+def _some_images(session: Session, inspected: Inspected) -> Iterator[Tensor]:
+    """The same few training images each time, as they are judged and not as they are taught: not augmented."""
+    size = looking_batch(inspected)
+    loader = inspected.loader(inspected.train, batch_size=size)
+    rows = np.random.default_rng(session.recipe.seed).permutation(inspected.train.index)[:_STATISTICS_IMAGES]
+    rows.sort()
+    for start in range(0, len(rows), size):
+        images = loader.batch(rows[start : start + size]).images
+        yield inspected.runtime.layout(images.to(inspected.runtime.device))
 
 
 def _show_images_(model: nn.Module, *, session: Session, inspected: Inspected) -> None:
@@ -177,13 +202,3 @@ def _governors(session: Session, inspected: Inspected) -> tuple[AfterUpdate, ...
     if fixed or cores == 1 or inspected.runtime.device.type != "cpu":
         return ()
     return (ThreadGovernor(cores, start=inspected.runtime.threads or cores),)
-
-
-def _schedule(session: Session) -> schedules.Schedule:
-    recipe = session.recipe.schedule
-    falls = {
-        "linear": schedules.linear(end=recipe.final),
-        "cosine": schedules.cosine(end=recipe.final),
-        "constant": schedules.constant(),
-    }
-    return schedules.warmup_then(falls[recipe.name], share=recipe.warmup, start=recipe.start)

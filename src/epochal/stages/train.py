@@ -15,6 +15,7 @@ from epochal.recipe.duration import format_duration
 from epochal.stages.adoption import consider
 from epochal.stages.artifact import Facts, save_model
 from epochal.stages.baseline import facts_for
+from epochal.stages.choices import write_plan, write_sparsity
 from epochal.stages.evaluate import seconds_to_evaluate
 from epochal.stages.fit import Fit
 from epochal.stages.interruption import Interruption
@@ -73,6 +74,7 @@ def _keep(session: Session, inspected: Inspected, *, fit: Fit, facts: Facts) -> 
     session.measure("train.best_at", round(best.progress, 3), unit="share of the schedule", note=note)
     fit.restore_best()
     show_filters(session, fit.model)
+    write_sparsity(session, fit.model)
     said = _calibrate(session, inspected, fit=fit)
     path = session.folder.baseline(facts.network)
     save_model(path, fit.model, facts=facts)
@@ -117,6 +119,8 @@ def _resume(session: Session, fit: Fit, *, seconds: float) -> bool:
 
 def _run(session: Session, inspected: Inspected, *, fit: Fit) -> bool:
     """Iterate the steps: order is the order of these lines. False if the loss diverged."""
+    if fit.position.step == 0:
+        write_plan(session)
     with Interruption() as interruption, closing(Watcher(session, inspected, fit=fit)) as watcher:
         for step in fit.steps():
             watcher.saw(step)
