@@ -13,7 +13,7 @@ from PIL import Image
 
 from epochal.stages.folder import RunFolder
 from epochal.stages.pictures import Cell, mask_file, sheet, show, show_masks, stretched, triptychs, unnormalised
-from epochal.stats.mask_colors import class_colors, overlay
+from epochal.stats.painting import overlay, palette
 from stages.whole import session_on
 
 
@@ -61,8 +61,9 @@ def test_a_triptych_is_image_truth_and_prediction() -> None:
     rows = triptychs(images, truths, predicted=said, classes=2)
     assert rows.shape == (2, 5, 3 * 7 + 2 * 4, 3)
     np.testing.assert_array_equal(rows[:, :, :7], images)
-    np.testing.assert_array_equal(rows[:, :, 11:18], overlay(images, truths, classes=2))
-    np.testing.assert_array_equal(rows[:, :, 22:], overlay(images, said, classes=2))
+    for row, image, true, named in zip(rows, images, truths, said, strict=True):
+        np.testing.assert_array_equal(row[:, 11:18], overlay(image, true, opacity=0.6))
+        np.testing.assert_array_equal(row[:, 22:], overlay(image, named, opacity=0.6))
     assert (rows[:, :, 7:11] == 255).all()
     assert (rows[:, :, 18:22] == 255).all()
 
@@ -71,7 +72,7 @@ def test_a_mask_file_has_eight_bits_and_the_colors_of_the_report() -> None:
     """Two classes alone do not make it a file of one bit, which some readers stretch to 0 and 255."""
     image = Image.open(io.BytesIO(mask_file(np.array([[0, 1]], np.uint8), classes=2)))
     assert (image.mode, image.tile[0].args) == ("P", "P")  # of fewer bits it would be "P;1"
-    np.testing.assert_array_equal(np.asarray(image.convert("RGB"))[0], class_colors(2))
+    np.testing.assert_array_equal(np.asarray(image.convert("RGB"))[0], palette(2))
 
 
 def test_masks_go_to_the_journal_as_rows(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Integer, UInt8
 from PIL import Image
 
-from epochal.stats.mask_colors import class_colors, overlay
+from epochal.stats.painting import overlay, palette
 
 if TYPE_CHECKING:
     from epochal.stages.session import Session
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 300_000
 _QUALITIES = (90, 80)
 _GAP = 4  # pixels between the pictures of one row
-_UNLABELLED = (70, 70, 70)  # the colour of what is no class, as over pictures
+_OPACITY = 0.6  # of a mask over its picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,15 @@ def triptychs(
     n, h, w, _ = images.shape
     gap = np.full((n, h, _GAP, 3), 255, np.uint8)
     own = np.broadcast_to(images, (n, h, w, 3))
-    given, said = (overlay(images, each, classes=classes) for each in (truths, predicted))
+    given, said = (
+        np.stack(
+            [
+                overlay(image, mask, opacity=_OPACITY, colors=palette(classes))
+                for image, mask in zip(own, masks, strict=True)
+            ]
+        )
+        for masks in (truths, predicted)
+    )
     row: UInt8[np.ndarray, "n h wide 3"] = np.concatenate([own, gap, given, gap, said], axis=2)
     return row
 
@@ -110,8 +118,8 @@ def mask_file(mask: UInt8[np.ndarray, "h w"], *, classes: int) -> bytes:
     1
     """
     image = Image.fromarray(mask)
-    table = np.full((256, 3), _UNLABELLED, np.uint8)
-    table[:classes] = class_colors(classes)
+    table = np.zeros((256, 3), np.uint8)
+    table[:classes] = palette(classes)
     image.putpalette(table.tobytes())
     return _encoded(image, "PNG")
 

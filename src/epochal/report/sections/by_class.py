@@ -10,6 +10,7 @@ from markupsafe import Markup
 from epochal.report import wording
 from epochal.report.comparisons import bar
 from epochal.report.fields import Event, number, rows, text
+from epochal.stats.painting import VOID, palette
 
 Write = Callable[[float | None], str]
 
@@ -104,12 +105,22 @@ def build(result: Event, *, task: str) -> ClassTable | None:
         size=columns.size[1],
         score=columns.score[1],
         more=tuple(heading for _, heading in columns.more),
-        rows=tuple(_row(each, columns=columns) for each in told),
+        rows=tuple(
+            _row(each, columns=columns, color=color)
+            for each, color in zip(told, _colors(len(told), task=task), strict=True)
+        ),
         verb=columns.verb,
     )
 
 
-def _row(event: Event, *, columns: _Columns) -> ClassRow:
+def _colors(count: int, *, task: str) -> list[str]:
+    """The colours in which masks are painted, for the classes in their order; none of other tasks."""
+    if task != "segmentation" or count > VOID:
+        return [""] * count
+    return [f"rgb({red},{green},{blue})" for red, green, blue in palette(count).tolist()]
+
+
+def _row(event: Event, *, columns: _Columns, color: str) -> ClassRow:
     score, low, high = number(event.get(columns.score[0])), number(event.get("low")), number(event.get("high"))
     return ClassRow(
         label=text(event.get("label")),
@@ -118,6 +129,7 @@ def _row(event: Event, *, columns: _Columns) -> ClassRow:
         interval=wording.between(low, high) if score is not None else "",
         bar=bar(score, low=low, high=high) if score is not None else Markup(),
         more=tuple(_figure(event, key) for key, _ in columns.more),
+        color=color,
     )
 
 

@@ -72,14 +72,15 @@ def build(record: Record) -> DataView | None:
     classes = record.classes or sorted({name for each in told.values() for name in each if name})
     if task == "regression":
         classes = []  # its names are those of values
+    by_class = pixels or {split: counts for split, counts in told.items() if set(counts) & set(classes)}
     return DataView(
         lead=_lead(images, classes=classes, problems=len(problems), duplicates=len(duplicates)),
         facts=facts,
         splits=_split_rows(images),
         values=charts[:_MOST_CHARTS],
         values_left_out=max(0, len(charts) - _MOST_CHARTS),
-        class_heads=tuple(pixels or told),
-        classes=_class_rows(pixels or told, classes=classes, write=wording.percent if pixels else wording.count),
+        class_heads=tuple(by_class),
+        classes=_class_rows(by_class, classes=classes, write=wording.percent if pixels else wording.count),
         classes_title=_TITLES["pixels"] if pixels else _TITLES.get(task, "Classes"),
         problems=tuple(problems[:_MOST_PROBLEMS]),
         problems_left_out=max(0, len(problems) - _MOST_PROBLEMS),
@@ -103,9 +104,10 @@ def _images(record: Record, *, task: str) -> dict[str, float]:
     """Images in each split: as measured, else summed over the classes where an image has one class only."""
     told = mapping(record.measured("data.images"))
     known = {split: found for split, each in told.items() if (found := number(each)) is not None}
-    if known or task == "multi-label":
+    if known:
         return known
-    return {split: sum(each.values()) for split, each in _splits(record).items()}
+    alone = {split: each for split, each in _splits(record).items() if task != "multi-label" or set(each) <= {"images"}}
+    return {split: sum(each.values()) for split, each in alone.items()}
 
 
 def _lead(images: dict[str, float], *, classes: list[str], problems: int, duplicates: int) -> str:
