@@ -129,6 +129,28 @@ def test_each_sample_draws_for_itself(transform: Blur | Noise | Erasing | Cutout
     assert transform(_batch(images[:0])).images.shape == (0, 3, 16, 16)
 
 
+@pytest.mark.parametrize("transform", [Erasing(chance=0.7), Erasing(chance=1.0, fill="noise"), Cutout(side=7)])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+def test_nobody_is_asked_what_was_erased(transform: Erasing | Cutout, dtype: torch.dtype) -> None:
+    """Masks are 255 exactly where the image is gone, and keep their labels and their type elsewhere."""
+    masks = torch.randint(0, 5, (40, 16, 20)).to(dtype)
+    images = 9 + masks[:, None].float()
+    batch = _batch(images).replace(labels=masks)
+    out = transform(batch)
+    gone = (out.images != images)[:, 0]
+    assert 0 < int(gone.sum()) < gone.numel()
+    assert out.labels.dtype == dtype
+    assert torch.equal(out.labels, masks.masked_fill(gone, 255))
+
+
+@pytest.mark.parametrize("transform", [Blur(chance=1.0), Noise(std=(1.0,), chance=1.0)])
+def test_masks_of_spoilt_images_stay(transform: Blur | Noise) -> None:
+    """Blur and noise hide nothing: every pixel keeps its label."""
+    masks = torch.randint(0, 5, (4, 16, 20))
+    batch = _batch(torch.rand(4, 1, 16, 20)).replace(labels=masks)
+    assert torch.equal(transform(batch).labels, masks)
+
+
 def test_settings_that_cannot_be_are_refused() -> None:
     """Chances that are none, empty ranges, and noise for other channels."""
     with pytest.raises(SettingError):

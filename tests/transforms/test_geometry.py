@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from epochal.data.batch import Batch
 from epochal.errors import SettingError
-from epochal.transforms.geometry import HorizontalFlip, Padding, Translate, flipped, shifted
+from epochal.transforms.geometry import (
+    HorizontalFlip,
+    Padding,
+    Translate,
+    VerticalFlip,
+    flipped,
+    shifted,
+    shifted_masks,
+)
 
 
 def _batch(images: torch.Tensor, *, seed: int = 0, epoch: int = 0, first: int = 0) -> Batch:
@@ -79,6 +87,24 @@ def test_flip_mirrors_the_chosen_images_alone() -> None:
     assert torch.equal(images, before)
 
 
+def test_upside_down_is_numpys() -> None:
+    """With certainty, every image is numpy's flipud; with a half chance, about half of them are."""
+    images = torch.randn(200, 2, 5, 4)
+    np.testing.assert_array_equal(VerticalFlip(chance=1.0)(_batch(images)).images.numpy(), images.numpy()[:, :, ::-1])
+    changed = (VerticalFlip()(_batch(images)).images != images).flatten(1).any(1)
+    assert 70 < int(changed.sum()) < 130
+
+
+@given(seed=st.integers(0, 2**31), padding=st.sampled_from(["reflect", "zeros"]))
+def test_masks_are_shifted_as_images_are(seed: int, padding: Padding) -> None:
+    """A mask of small numbers moves exactly as the image of these numbers; where that is zero it is filled."""
+    g = torch.Generator().manual_seed(seed)
+    masks = torch.randint(1, 250, (5, 6, 7), generator=g)
+    dy, dx = torch.randint(-5, 6, (2, 5), generator=g)
+    out = shifted_masks(masks, dy=dy, dx=dx, padding=padding, fill=0)
+    assert torch.equal(out.float(), shifted(masks[:, None].float(), dy=dy, dx=dx, padding=padding)[:, 0])
+
+
 @pytest.mark.parametrize("transform", [HorizontalFlip(), HorizontalFlip(alternating=True), Translate(reach=3)])
 def test_each_sample_draws_for_itself(transform: HorizontalFlip | Translate) -> None:
     """64 equal images come out in several versions, and a sample's version does not depend on its neighbours."""
@@ -128,5 +154,7 @@ def test_settings_that_cannot_be_are_refused() -> None:
     """A chance outside 0 to 1 and a distance below 0 are errors at once, not in the middle of a training."""
     with pytest.raises(SettingError):
         HorizontalFlip(chance=1.5)
+    with pytest.raises(SettingError):
+        VerticalFlip(chance=-0.5)
     with pytest.raises(SettingError):
         Translate(reach=-1)

@@ -123,3 +123,35 @@ def test_labels_of_other_classes_are_refused() -> None:
         Mixup(classes=3, alpha=0)
     with pytest.raises(SettingError):
         Cutmix(classes=3, chance=-1)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+def test_masks_are_cut_with_their_images(dtype: torch.dtype) -> None:
+    """Every pixel brings its own label along, whichever image it comes from."""
+    masks = torch.randint(0, 9, (30, 12, 10)).to(dtype)
+    batch = _batch(masks[:, None].float(), torch.zeros(30).long()).replace(labels=masks)
+    out = Cutmix(classes=9)(batch)
+    assert out.labels.dtype == dtype
+    assert torch.equal(out.labels.float(), out.images[:, 0])
+    assert not torch.equal(out.labels, masks)
+
+
+def test_rows_are_blended_as_they_are() -> None:
+    """Values and several labels become the same mixture as their images: `s y + (1 - s) y_other`, column by column."""
+    values = torch.rand(50, 2) * 100
+    batch = _batch(values[:, :, None, None].expand(50, 2, 4, 4), torch.zeros(50).long()).replace(labels=values)
+    out = Mixup(classes=2, alpha=1.0)(batch)
+    torch.testing.assert_close(out.labels, out.images[:, :, 0, 0])
+    assert not torch.allclose(out.labels, values)
+
+
+def test_what_cannot_be_mixed_is_refused() -> None:
+    """Two classes in one pixel, two sets of boxes or points in one image: errors that name another transform."""
+    batch = _batch(torch.rand(3, 1, 4, 4), torch.arange(3))
+    with pytest.raises(SettingError, match="Mixup received masks"):
+        Mixup(classes=3)(batch.replace(labels=torch.zeros(3, 4, 4, dtype=torch.uint8)))
+    for mix in (Mixup(classes=3), Cutmix(classes=3)):
+        with pytest.raises(SettingError, match="boxes or points"):
+            mix(batch.replace(boxes=torch.zeros(3, 1, 4)))
+        with pytest.raises(SettingError, match="boxes or points"):
+            mix(batch.replace(keypoints=torch.zeros(3, 1, 2)))

@@ -14,10 +14,13 @@ from epochal.errors import SettingError
 from epochal.stats.moments import Moments
 from epochal.stats.pca import Covariance, Kind, principal_components, whitening
 from epochal.transforms.preprocessing import (
+    PREPROCESSINGS,
+    WHITENINGS,
     Affine,
     Preparation,
     Whiten,
     centering,
+    channel_scaling,
     range_scaling,
     restored,
     standardization,
@@ -176,3 +179,45 @@ def test_gradients_pass_through() -> None:
     done = Affine(shift=torch.zeros(2, 1, 1), scale=torch.full((2, 1, 1), 0.5))
     images = torch.rand(1, 2, 2, 2, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(done.apply, (images,))
+
+
+@pytest.mark.parametrize("name", PREPROCESSINGS)
+def test_scalings_by_name_are_numpys(name: str) -> None:
+    """Mean and spread of each channel, or middle and half of its range, as numpy finds them in the training images."""
+    pixels = _bytes(3) / 255
+    mean, std = channel_scaling(name, Moments.of(pixels))
+    values = pixels.reshape(-1, SHAPE[2])
+    low, high = values.min(0), values.max(0)
+    wanted = {
+        "center": (values.mean(0), np.ones(2)), "minus-one-to-one": ((low + high) / 2, (high - low) / 2),
+    }.get(name, (values.mean(0), values.std(0)))  # fmt: skip
+    np.testing.assert_allclose(mean, wanted[0])
+    np.testing.assert_allclose(std, wanted[1])
+    if name == "minus-one-to-one":
+        scaled = (values - mean) / std
+        np.testing.assert_allclose((scaled.min(0), scaled.max(0)), ((-1, -1), (1, 1)))
+
+
+def test_the_default_scaling_is_what_it_always_was() -> None:
+    """Standardising gives the bits of mean and deviation, the latter at least a thousandth; whitenings start there."""
+    moments = Moments.of(np.concatenate([_bytes(1) / 255, np.full((40, 3, 4, 1), 0.5)], axis=3))
+    usual = tuple(moments.mean.tolist()), tuple(np.maximum(moments.std, 1e-3).tolist())
+    assert channel_scaling("standardize", moments) == usual
+    assert usual[1][2] == 1e-3
+    assert all(channel_scaling(name, moments) == usual for name in WHITENINGS)
+
+
+def test_what_never_varies_is_only_shifted() -> None:
+    """A channel of one value becomes 0 in every scaling, not a division by nothing."""
+    moments = Moments.of(np.full((4, 4, 1), 0.25))
+    for name in PREPROCESSINGS:
+        (mean,), (std,) = channel_scaling(name, moments)
+        assert (mean, std > 0) == (0.25, True)
+
+
+def test_unknown_scalings_and_nothing_are_refused() -> None:
+    """A slip in the name is met with the nearest; statistics of no image with what is missing."""
+    with pytest.raises(SettingError, match="did you mean standardize"):
+        channel_scaling("standardise", Moments.of(np.zeros((1, 1))))
+    with pytest.raises(SettingError, match="no image"):
+        channel_scaling("center", Moments.empty(3))

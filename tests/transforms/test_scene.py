@@ -8,6 +8,7 @@ from epochal.data.batch import Batch
 from epochal.errors import SettingError
 from epochal.transforms.normalize import denormalized, normalized
 from epochal.transforms.scene import (
+    ClassPaste,
     CopyPaste,
     DomainRandomization,
     lit,
@@ -138,10 +139,57 @@ def test_light_is_a_slope_over_colours() -> None:
         np.testing.assert_allclose(out[i], colors[i].numpy() * light, atol=1e-7)
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+def test_pasted_classes_bring_their_pixels(dtype: torch.dtype) -> None:
+    """Unmoved, every pixel of the mixture shows what its label says; 255 is never pasted, and may be covered."""
+    masks = torch.randint(0, 5, (40, 9, 7))
+    masks[masks == 4] = 255
+    batch = _batch(masks[:, None].float()).replace(labels=masks.to(dtype))
+    out = ClassPaste(classes=4, motion=Affine())(batch)
+    assert out.labels.dtype == dtype
+    assert torch.equal(out.labels.float(), out.images[:, 0].round())
+    assert int((out.labels == 255).sum()) < int((masks == 255).sum())
+    assert torch.equal(ClassPaste(classes=4, share=0.0)(batch).labels, batch.labels)
+
+
+def test_all_of_a_class_is_pasted_or_nothing() -> None:
+    """About the asked share of classes comes from the other image, whole; what is moved out of it is not pasted."""
+    masks = torch.arange(8).view(1, 2, 4).repeat_interleave(4, 1).repeat_interleave(4, 2).repeat(100, 1, 1)
+    masks = masks + 8 * (torch.arange(100) % 2)[:, None, None]
+    batch = _batch(torch.zeros(100, 1, 8, 16)).replace(labels=masks)
+    out = ClassPaste(classes=16, share=0.3, motion=Affine())(batch).labels
+    blocks = (out != masks).view(100, 2, 4, 4, 4).permute(0, 1, 3, 2, 4).flatten(3).double().mean(3)
+    assert set(torch.unique(blocks).tolist()) == {0.0, 1.0}
+    assert 0.1 < float(blocks.mean()) < 0.2  # 0.3 of those whose partner is of the other kind
+    moved = ClassPaste(classes=16, share=1.0, motion=Affine(zoom=(0.5, 0.5)))(batch).labels
+    assert torch.equal(moved[:, :2], masks[:, :2])
+
+
+def test_classes_are_pasted_into_masks_alone() -> None:
+    """Labels of whole images have no pixels to paste; boxes would be half covered."""
+    batch = _batch(torch.zeros(2, 1, 4, 4))
+    with pytest.raises(SettingError, match="cutmix for labels of whole images"):
+        ClassPaste(classes=2)(batch)
+    with pytest.raises(SettingError, match="without boxes"):
+        ClassPaste(classes=2)(batch.replace(labels=torch.zeros(2, 4, 4).long(), boxes=torch.zeros(2, 1, 4)))
+
+
+def test_without_a_foreground_the_light_alone_changes() -> None:
+    """Where nobody says what stands in front, no texture covers anything: colours are lit from a side."""
+    images = torch.rand(8, 3, 6, 6) + 0.5
+    scenes = DomainRandomization(mean=(0.0,) * 3, std=(1.0,) * 3, chance=1.0)
+    out = scenes(_batch(images)).images
+    light = out / images
+    torch.testing.assert_close(light[:, 0], light[:, 2], rtol=1e-3, atol=1e-3)
+    assert torch.equal(out, scenes(_batch(images), torch.ones(8, 6, 6).bool()).images)
+
+
 def test_settings_that_cannot_be_are_refused() -> None:
     """Shares and chances that are none, and light that would turn colours negative."""
     with pytest.raises(SettingError):
         CopyPaste(objects=1, share=2)
+    with pytest.raises(SettingError):
+        ClassPaste(classes=1, share=-1)
     with pytest.raises(SettingError):
         DomainRandomization(mean=(0.0,), std=(1.0,), chance=-1)
     with pytest.raises(SettingError):

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from epochal.data.batch import Batch
 from epochal.errors import SettingError
-from epochal.transforms.annotation import IGNORED, masks_of
 from epochal.transforms.distributions import normal
 from epochal.transforms.draws import uniform
+from epochal.transforms.moving import IGNORED, masks_of
 
 Fill: TypeAlias = Literal["zeros", "noise"]
 

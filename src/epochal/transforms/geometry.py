@@ -15,8 +15,8 @@ from torch import Tensor
 from epochal.data.batch import Batch
 from epochal.errors import SettingError
 from epochal.transforms import matrices as motion
-from epochal.transforms.annotation import IGNORED, masks_of, moved_marks
 from epochal.transforms.draws import coin, integers
+from epochal.transforms.moving import IGNORED, masks_of, moved_marks
 
 Padding: TypeAlias = Literal["reflect", "zeros"]
 

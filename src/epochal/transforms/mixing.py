@@ -14,10 +14,10 @@ from torch import Tensor
 
 from epochal.data.batch import Batch
 from epochal.errors import SettingError
-from epochal.transforms.annotation import masks_of
 from epochal.transforms.corruption import covers
 from epochal.transforms.distributions import symmetric_beta
 from epochal.transforms.draws import coin, uniform
+from epochal.transforms.moving import masks_of
 
 
 def partners(index: Int[Tensor, " n"], *, seed: int, epoch: int, stream: str) -> Int[Tensor, " n"]:

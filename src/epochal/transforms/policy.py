@@ -17,9 +17,9 @@ from epochal.data.batch import Batch
 from epochal.errors import SettingError
 from epochal.transforms import matrices as motion
 from epochal.transforms import tone
-from epochal.transforms.annotation import carried
 from epochal.transforms.color import jitter_matrices, mean_luma, on_grays, recolored
 from epochal.transforms.draws import coin, uniform
+from epochal.transforms.moving import carried
 from epochal.transforms.normalize import denormalized, normalized
 from epochal.transforms.warp import warped
 

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from epochal.data.batch import Batch
 from epochal.errors import SettingError
-from epochal.transforms.annotation import masks_of, warped_masks
+from epochal.transforms.annotation import warped_masks
 from epochal.transforms.distributions import normal
 from epochal.transforms.draws import coin, uniform
 from epochal.transforms.mixing import partners
+from epochal.transforms.moving import masks_of
 from epochal.transforms.warp import Affine, warped
 
 

@@ -16,8 +16,8 @@ from torch import Tensor
 from epochal.data.batch import Batch
 from epochal.errors import SettingError
 from epochal.transforms import matrices as motion
-from epochal.transforms.annotation import carried
 from epochal.transforms.draws import uniform
+from epochal.transforms.moving import carried
 
 Beyond: TypeAlias = motion.Beyond
 
@@ -75,7 +75,7 @@ class Affine:
     either side; shifted by up to `shift` of its width and height. `size` cuts the middle of another size out: shift
     (256 - 224) / 2 / 256 with size (224, 224) is the random crop of 224 out of 256.
 
-    Masks, boxes and points move along, see `epochal.transforms.annotation`; `when_mirrored` reorders points in mirrored
+    Masks, boxes and points move along, see `epochal.transforms.moving`; `when_mirrored` reorders points in mirrored
     images. `matrices(batch)` gives the motions.
 
     Units: degrees, degrees, a share of the image's side; `size` is (height, width) in pixels.
