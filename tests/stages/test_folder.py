@@ -30,6 +30,14 @@ def test_the_same_request_continues_the_same_folder(tmp_path: Path) -> None:
     assert choose_folder(ASKED, name="digits", out=None, root=tmp_path).path == tmp_path / "digits"
 
 
+def test_lists_of_a_recipe_are_the_same_request(tmp_path: Path) -> None:
+    """What is a tuple in the recipe is a list in the journal: the run is found again all the same."""
+    asked = {"source": "digits", "settings": {"transforms.names": ("blur", "mixup")}}
+    _run(tmp_path / "digits", json.loads(json.dumps(asked)))
+    assert choose_folder(asked, name="digits", out=None, root=tmp_path).path == tmp_path / "digits"
+    assert choose_folder(asked, name="digits", out=tmp_path / "digits", root=tmp_path).path == tmp_path / "digits"
+
+
 def test_another_request_gets_the_next_free_name(tmp_path: Path) -> None:
     """A run is never mixed with another, nor overwritten."""
     _run(tmp_path / "digits")

@@ -146,6 +146,7 @@ def choose_folder(
 
     Raises: RunError if `out` holds another run, or files that are no run.
     """
+    request = json.loads(json.dumps(request))  # as the journal gives it back: a tuple has become a list
     if out is not None:
         return _explicit(RunFolder(out), request, fresh=fresh)
     stem = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "run"

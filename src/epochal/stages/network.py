@@ -48,6 +48,7 @@ _LEAST_SECONDS = 1.0
 _SPEED_BATCH = 256
 _SPEED_SHARE, _SPEED_SHORTEST, _SPEED_LONGEST = 0.01, 1.0, 4.0  # of the budget; seconds
 _SPEED_STEPS, _SPEED_WARMING, _SPEED_COUNTED = 12, 2, 3
+_USUAL = (HorizontalFlip(), Translate(reach=1))
 _STEM_IMAGES = 5000  # whitening filters of more change by less than they differ between two such samples
 _STEM_PIXELS = _STEM_IMAGES * 64 * 64  # 250 MB of them, and as many patches
 _WHITENING_IMAGES, _WHITENING_BATCH = 10_000, 500
@@ -107,7 +108,7 @@ def images_per_second(session: Session, inspected: Inspected) -> float:
     update = Update(
         loss=inspected.task.loss(),
         optimizer=build(model, lr=1e-3),
-        transforms=(HorizontalFlip(), Translate(reach=1)),
+        transforms=transforms_for(session, inspected) if session.recipe.transforms.names else _USUAL,
     )
     allowed = min(max(_SPEED_SHARE * session.budget, _SPEED_SHORTEST), _SPEED_LONGEST)
     taken: list[float] = []
