@@ -61,3 +61,30 @@ def zip_of(files: Mapping[str, bytes], path: Path, *, method: int = zipfile.ZIP_
         for key, data in files.items():
             file.writestr(key, data)
     return path
+
+
+def mask(numbers: np.ndarray, *, mode: str = "L") -> bytes:
+    """A mask as PNG: the numbers in grey, or as indices into a palette of odd colours (`P`)."""
+    image = Image.fromarray(numbers.astype(np.uint8))
+    if mode == "P":
+        image = Image.frombytes("P", image.size, image.tobytes())
+        image.putpalette(np.random.default_rng(0).integers(0, 256, 768, dtype=np.uint8).tobytes())
+    return encoded(image)
+
+
+def masked(count: int = 4, *, top: str = "", side: int = 16, classes: int = 3) -> dict[str, bytes]:
+    """Pictures under `images` with masks of the same name under `masks`, in which a third is of class 0."""
+    files: dict[str, bytes] = {}
+    for number in range(count):
+        numbers = np.random.default_rng(number).integers(0, classes, (side, side))
+        numbers[: side // 3] = 0
+        files[f"{top}images/{number:02d}.png"] = png(number, side=side)
+        files[f"{top}masks/{number:02d}.png"] = mask(numbers)
+    return files
+
+
+def tabled(rows: Mapping[str, str], *, header: str = "file,value", start: int = 0) -> dict[str, bytes]:
+    """Pictures under `images`, and `targets.csv` with a row for each: what follows its name."""
+    lines = [header, *(f"{name},{cells}" for name, cells in rows.items())]
+    pictures = {f"images/{name}": png(start + number) for number, name in enumerate(rows)}
+    return pictures | {"targets.csv": ("\n".join(lines) + "\n").encode()}

@@ -67,7 +67,7 @@ def carve_runs(
     >>> from epochal.data.sources import open_source
     >>> digits = scan(open_source("digits"), cache=False).table
     >>> codes = carve_runs(digits, np.arange(len(digits)), fractions={"val": 0.1}, seed=0)
-    >>> 165 < int((codes == SPLITS.index("val")).sum()) < 190, int((np.diff(codes) != 0).sum()) < 70
+    >>> 170 < int((codes == SPLITS.index("val")).sum()) < 200, int((np.diff(codes) != 0).sum()) < 70
     (True, True)
     """
     if not len(rows):
