@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,9 +13,26 @@ from torch import nn
 from epochal.models.head import find
 from epochal.stages.artifact import Facts, build_network
 from epochal.stats.linear import LinearMap, fit_images
-from epochal.tasks.task import Task
+from epochal.stats.pixels import fit_pixels
+from epochal.stats.ridge import fit_ridge_images
+from epochal.tasks.regression import Regression
 
-_Fit = Callable[[Task, tuple[np.ndarray, np.ndarray]], LinearMap]  # of images (n, c, h, w) and their labels
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fitted:
+    """What a linear model is fitted to.
+
+    Shapes: n images of h by w pixels.
+    """
+
+    pixels: UInt8[np.ndarray, "n h w c"]
+    labels: Shaped[np.ndarray, "n ..."]
+    facts: Facts
+
+    @property
+    def images(self) -> Float32[np.ndarray, "n c h w"]:
+        """The images as a network receives them."""
+        return planes(self.pixels, self.facts)
 
 
 def linear_model(
@@ -24,7 +42,7 @@ def linear_model(
 
     Shapes: n images to fit.
     """
-    fitted = _FITS[facts.kind.name](facts.kind, (planes(pixels, facts), labels))
+    fitted = _FITS[facts.kind.name](Fitted(pixels=pixels, labels=labels, facts=facts))
     model = build_network(facts)
     layer = find(model)
     assert layer.bias is not None
@@ -42,10 +60,30 @@ def planes(pixels: UInt8[np.ndarray, "n h w c"], facts: Facts) -> Float32[np.nda
     return laid
 
 
-def _classes(task: Task, data: tuple[np.ndarray, np.ndarray]) -> LinearMap:
-    return fit_images(*data, classes=task.outputs)
+def _classes(data: Fitted) -> LinearMap:
+    return fit_images(data.images, data.labels, classes=data.facts.kind.outputs)
 
 
-_FITS: Mapping[str, _Fit] = {
+def _several(data: Fitted) -> LinearMap:
+    from epochal.stats.multi_label import fit_multi_label_images
+
+    return fit_multi_label_images(data.images, data.labels)
+
+
+def _values(data: Fitted) -> LinearMap:
+    task = data.facts.kind
+    assert isinstance(task, Regression)
+    return fit_ridge_images(data.images, task.encode(data.labels))
+
+
+def _pixels(data: Fitted) -> LinearMap:
+    facts = data.facts
+    return fit_pixels(data.pixels, data.labels, classes=facts.kind.outputs, mean=facts.mean, std=facts.std)
+
+
+_FITS: Mapping[str, Callable[[Fitted], LinearMap]] = {
     "classification": _classes,
+    "multi-label": _several,
+    "regression": _values,
+    "segmentation": _pixels,
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from epochal.data.catalogue import Catalogue, catalogue
+from epochal.data.choosing import Kind
 from epochal.data.sources import Source, open_source
 from epochal.errors import BudgetError, CheckFailed, EpochalError, SettingError
 from epochal.recipe.config import Settings
@@ -61,7 +62,7 @@ def start(
     begun = time.monotonic() if started is None else started
     _refuse_many()
     opened = open_source(source)
-    pictures = catalogue(opened)
+    pictures = catalogue(opened, task=_asked(settings))
     where = canonical(opened.where)
     request = {
         "source": where,
@@ -78,6 +79,20 @@ def start(
             return _finish(session, pictures)
         finally:
             session.progress.close()
+
+
+def _asked(settings: Settings) -> Kind | None:
+    """The task that the user names; None where the data shall say."""
+    return None if settings.recipe.task == "auto" else settings.recipe.task
+
+
+def _settle_kind(session: Session, pictures: Catalogue) -> None:
+    """Say which task it is and why, once."""
+    if session.recipe.task == "auto":
+        if session.journal.last("decision", key="task", origin="measured") is None:
+            session.write("decision", key="task", value=pictures.kind, origin="measured", reason=pictures.reason)
+        session.recipe = session.recipe.replace({"task": pictures.kind})
+    session.progress.line(f"  task: {pictures.kind}, {pictures.reason}")
 
 
 def _refuse_many() -> None:
@@ -173,8 +188,8 @@ def walk(session: Session, source: Source | Catalogue) -> None:
     _say_hello(session)
     mend(session.folder, session.journal, progress=session.progress)
     _refuse_no_time(session)
-    session.decide("task", "classification", reason="one folder per class", origin="measured")
     pictures = source if isinstance(source, Catalogue) else catalogue(source)
+    _settle_kind(session, pictures)
     foothold(session, pictures)
     inspected = inspect(session, pictures)
     check_skeleton(session, inspected)

@@ -1,0 +1,88 @@
+"""Small data sets for the tasks beside classification: what a network learns at once, in files as users have them."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from pictures import encoded, folder_of
+
+COUNT = 120
+
+
+def dial(value: float, *, side: int = 24) -> UInt8[np.ndarray, "side side 3"]:
+    """A bright hand on a dark face, pointing to `value` tenths of a turn."""
+    dice = np.random.default_rng(round(value * 1000))
+    rows, columns = np.mgrid[:side, :side] - (side - 1) / 2
+    angle = 2 * np.pi * value / 10
+    along = columns * np.sin(angle) - rows * np.cos(angle)
+    across = columns * np.cos(angle) + rows * np.sin(angle)
+    hand = (np.abs(across) < 1.5) & (along > 0)
+    pixels = 40 + 170 * hand[..., None] + dice.normal(0, 6, (side, side, 3))
+    return np.clip(pixels, 0, 255).astype(np.uint8)
+
+
+def dials() -> dict[str, bytes]:
+    """Pictures of dials, and a table with what they show: a value on a circle of ten."""
+    values = np.random.default_rng(0).integers(0, 100, COUNT) / 10
+    files, rows = {}, []
+    for number, value in enumerate(values.tolist()):
+        name = f"images/{number:03d}.png"
+        files[name] = encoded(Image.fromarray(dial(value + number / 1e5)))
+        rows.append([name, f"{value:.1f}"])
+    return files | {"targets.csv": _table(["file", "value"], rows)}
+
+
+def patches() -> dict[str, bytes]:
+    """Pictures of bright and of red patches on a dark ground, each with a mask; the border of each is unlabelled."""
+    files = {}
+    for number in range(48):
+        split = "val" if number % 4 == 0 else "train"
+        dice = np.random.default_rng(number)
+        pixels, mask = dice.normal(60, 10, (64, 96, 3)), np.zeros((64, 96), np.uint8)
+        for kind, color in ((1, (220, 220, 210)), (2, (200, 40, 40))):
+            top, left = dice.integers(0, 36), dice.integers(0, 60)
+            pixels[top : top + 26, left : left + 30] = color + dice.normal(0, 10, (26, 30, 3))
+            mask[top : top + 26, left : left + 30] = 3
+            mask[top + 2 : top + 24, left + 2 : left + 28] = kind
+        pixels = np.clip(pixels, 0, 255).astype(np.uint8)
+        files[f"{split}/images/{number:03d}.png"] = encoded(Image.fromarray(pixels))
+        files[f"{split}/masks/{number:03d}.png"] = encoded(Image.fromarray(mask))
+    return files | {"classes.txt": b"ground\nbright\nred\nunlabelled\n"}
+
+
+def marks() -> dict[str, bytes]:
+    """Pictures with a bar on top, a bar on the left, both or neither, and a table that says which."""
+    files, rows = {}, []
+    for number in range(COUNT):
+        dice = np.random.default_rng(number)
+        top, left = dice.integers(0, 2, 2).tolist()
+        pixels = dice.normal(80, 12, (16, 16, 3))
+        pixels[:4] += 110 * top
+        pixels[:, :4] += 110 * left
+        name = f"{number:03d}.png"
+        files[name] = encoded(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)))
+        rows.append([name, str(top), str(left)])
+    return files | {"labels.csv": _table(["file", "top", "left"], rows)}
+
+
+MAKERS: Mapping[str, Callable[[], dict[str, bytes]]] = {
+    "multi-label": marks,
+    "regression": dials,
+    "segmentation": patches,
+}
+
+
+def folder_with(kind: str, top: Path) -> Path:
+    """The data set for a kind of task, written under `top`."""
+    return folder_of(MAKERS[kind](), top)
+
+
+def _table(names: list[str], rows: list[list[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([names, *rows])
+    return text.getvalue().encode()
