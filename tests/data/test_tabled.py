@@ -39,7 +39,7 @@ def test_values_belong_to_their_pictures(tmp_path: Path) -> None:
 
 
 def test_every_broken_row_is_located_and_the_others_are_used(tmp_path: Path) -> None:
-    """A missing file, a file without a name, a broken cell and two rows that disagree are problems of their pictures."""
+    """Missing files, rows without a file, broken cells and rows that disagree are problems of their pictures."""
     rows = VALUES | {"2.png": "nan", "3.png": "soon"}
     files = tabled(rows)
     files["targets.csv"] += b"gone.png,1.5\n,2.5\n4.png,99\n5.png,7.75\n"

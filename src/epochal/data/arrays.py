@@ -84,6 +84,8 @@ class ArrayFile:
 
     def write(self, part: UInt8[np.ndarray, "m ..."]) -> None:
         """Append rows.  Raises: OSError if the disk is full or gone."""
+        if not part.size:
+            return
         rest = memoryview(np.ascontiguousarray(part).data).cast("B")
         while rest:
             rest = rest[self._file.write(rest) :]
