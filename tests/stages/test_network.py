@@ -1,4 +1,4 @@
-"""The network to be fitted follows from the images, the time and a measured speed, and from nothing else."""
+"""The network is joined with all that trains it, as the recipe says."""
 
 import pytest
 import torch
@@ -7,40 +7,9 @@ from epochal.ensembles.averaging import EMA
 from epochal.models.resnet import ResNet
 from epochal.stages.baseline import facts_for
 from epochal.stages.inspect import Inspected
-from epochal.stages.network import images_per_second, make_fit, size_network
+from epochal.stages.network import make_fit
 from epochal.stages.session import Session
 from epochal.transforms.geometry import HorizontalFlip, Translate
-
-
-def test_too_little_time_gives_no_plan(begun: tuple[Session, Inspected]) -> None:
-    """Below a second nothing is planned; the stage is then skipped."""
-    session, inspected = begun
-    assert size_network(session, inspected, seconds=0.2) is None
-    assert size_network(session, inspected, seconds=-5.0) is None
-
-
-def test_the_plan_is_settled_and_explained(begun: tuple[Session, Inspected]) -> None:
-    """Batch, rate, average and shift are decided with reasons; what the user chose stays; time is not exceeded."""
-    session, inspected = begun
-    planned = size_network(session, inspected, seconds=5.0)
-    assert planned is not None
-    assert planned.seconds <= 5.0
-    assert planned.options == {"width": 16}
-    keys = ("optimizer.batch_size", "optimizer.lr", "transforms.crop_padding", "averaging.decay")
-    for key in keys:
-        event = session.journal.last("decision", key=key)
-        assert event is not None
-        assert event["reason"]
-        assert session.recipe[key] == event["value"]
-
-
-def test_speed_is_measured_once(begun: tuple[Session, Inspected]) -> None:
-    """A later question, and a later start, get the first answer: a resumed run plans as before."""
-    session, inspected = begun
-    speed = images_per_second(session, inspected)
-    assert speed > 0
-    assert images_per_second(session, inspected) == pytest.approx(speed, abs=0.1)
-    assert len(list(session.journal.select("measurement", name="train.images_per_second"))) == 1
 
 
 def test_the_same_seed_makes_the_same_fit(begun: tuple[Session, Inspected]) -> None:

@@ -16,10 +16,14 @@ from epochal.recipe.recipe import NetworkRecipe, Recipe, fields_of
 from epochal.stages.artifact import Deployed, load_model, save_model
 from epochal.stages.baseline import facts_for
 from epochal.stages.inspect import Inspected
-from epochal.stages.network import make_fit, size_network
+from epochal.stages.network import make_fit
 from epochal.stages.options import PARTS, check_recipe_names, network_options, refuse_misfits
+from epochal.stages.plan import plan_training
 from epochal.stages.session import Session
+from epochal.tasks.classification import Classification
+from epochal.tasks.segmentation import Segmentation
 
+TASK = Classification(classes=("cat", "dog"), counts=(1, 1))
 CHANGED: dict[str, Any] = {
     "depth": 2, "norm": "group", "activation": "leaky_relu", "initialization": "he", "dropout": 0.1,
     "spatial_dropout": 0.1, "drop_path": 0.1, "separable": True,
@@ -32,13 +36,13 @@ def _recipe(**changes: Any) -> Recipe:
 
 def test_the_default_recipe_says_nothing() -> None:
     """Without a choice the builder gets no option: networks and model files stay what they were."""
-    assert network_options(Recipe(), batch_size=256) == {}
+    assert network_options(Recipe(), task=TASK, batch_size=256) == {}
 
 
 @pytest.mark.parametrize("key", PARTS)
 def test_each_choice_is_one_option(key: str) -> None:
     """What differs is passed on under its own name, and nothing else; the builder knows it."""
-    options = network_options(_recipe(**{f"network__{key}": CHANGED[key]}), batch_size=256)
+    options = network_options(_recipe(**{f"network__{key}": CHANGED[key]}), task=TASK, batch_size=256)
     assert options == {key: CHANGED[key]}
     assert isinstance(resnet(3, 4, image_size=16, width=8, **options), ResNet)
 
@@ -57,7 +61,7 @@ def test_every_default_is_the_networks_own() -> None:
 @pytest.mark.parametrize(("batch_size", "norm"), [(1, "instance"), (4, "group"), (9, "group"), (10, None)])
 def test_the_batch_size_may_choose_the_norm(batch_size: int, norm: str | None) -> None:
     """Over the batch where it holds ten images or more, over groups below, over places for one (L1)."""
-    options = network_options(_recipe(network__norm="by-batch-size"), batch_size=batch_size)
+    options = network_options(_recipe(network__norm="by-batch-size"), task=TASK, batch_size=batch_size)
     assert options.get("norm") == norm
 
 
@@ -66,7 +70,7 @@ def test_planned_options_reach_the_network_and_its_file(begun: tuple[Session, In
     session, inspected = begun
     changes = {f"network.{key}": value for key, value in CHANGED.items()} | {"preprocessing.name": "zca"}
     session.recipe = session.recipe.replace(changes)
-    planned = size_network(session, inspected, seconds=5.0)
+    planned = plan_training(session, inspected, seconds=5.0)
     assert planned is not None
     assert planned.options == {"width": 16, "whitening": "zca"} | CHANGED
     facts = facts_for(inspected, "resnet", **planned.options)
@@ -88,7 +92,7 @@ def test_whitening_is_measured_on_the_training_split_alone(begun: tuple[Session,
     """Training images come out white; the statistics are those of no other image."""
     session, inspected = begun
     session.recipe = session.recipe.replace({"preprocessing.name": name})
-    options = network_options(session.recipe, batch_size=16)
+    options = network_options(session.recipe, task=TASK, batch_size=16)
     fit = make_fit(session, inspected, facts=facts_for(inspected, "resnet", width=8, **options), seconds=1.0)
     assert isinstance(fit.model, ResNet)
     layer = fit.model.whitening
@@ -128,5 +132,13 @@ def test_options_of_other_networks_are_refused() -> None:
     assert "encoder-decoder" in NETWORKS
     with pytest.raises(SettingError, match="whitening"):
         networks.build("encoder-decoder", 3, 4, image_size=64, **network_options(
-            _recipe(preprocessing__name="zca"), batch_size=8
+            _recipe(preprocessing__name="zca"), task=TASK, batch_size=8
         ))  # fmt: skip
+
+
+def test_only_answers_for_pixels_have_a_decoder() -> None:
+    """The head is passed on where there is one, and left out elsewhere."""
+    recipe = _recipe(network__head="pan")
+    masks = Segmentation.of(["road", "sky"], np.array([[[0, 1]]], np.uint8))
+    assert network_options(recipe, task=masks, batch_size=8) == {"head": "pan"}
+    assert network_options(recipe, task=TASK, batch_size=8) == {}

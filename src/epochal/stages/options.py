@@ -16,21 +16,25 @@ if TYPE_CHECKING:
     from epochal.recipe.recipe import Recipe
     from epochal.stages.inspect import Inspected
     from epochal.stages.session import Session
+    from epochal.tasks.task import Task
 
 PARTS = ("depth", "norm", "activation", "initialization", "dropout", "spatial_dropout", "drop_path", "separable")
 BY_BATCH_SIZE = "by-batch-size"
 
 
-def network_options(recipe: Recipe, *, batch_size: int) -> dict[str, Any]:
+def network_options(recipe: Recipe, *, task: Task, batch_size: int) -> dict[str, Any]:
     """What is passed to the network's builder beside its width: only what differs from its defaults.
 
     >>> from epochal.recipe.recipe import Recipe
+    >>> from epochal.tasks.classification import Classification
+    >>> task = Classification(classes=("cat", "dog"), counts=(7, 1))
     >>> recipe = Recipe().replace({"network.norm": "by-batch-size", "preprocessing.name": "zca"})
-    >>> network_options(recipe, batch_size=4), network_options(recipe, batch_size=64)
-    ({'norm': 'group', 'whitening': 'zca'}, {'whitening': 'zca'})
+    >>> [network_options(recipe, task=task, batch_size=size) for size in (4, 64)]
+    [{'norm': 'group', 'whitening': 'zca'}, {'whitening': 'zca'}]
     """
     chosen, usual = recipe.network, NetworkRecipe()
-    options = {key: getattr(chosen, key) for key in PARTS if getattr(chosen, key) != getattr(usual, key)}
+    parts = (*PARTS, "head") if task.dense else PARTS
+    options = {key: getattr(chosen, key) for key in parts if getattr(chosen, key) != getattr(usual, key)}
     if chosen.norm == BY_BATCH_SIZE:
         options["norm"] = norm_for_batch(batch_size)
         if options["norm"] == "batch":  # which is the network's own
@@ -57,7 +61,7 @@ def refuse_misfits(session: Session, inspected: Inspected) -> None:
     Raises: SettingError for a transform, a part of the network or a preprocessing that does not suit the data.
     """
     transforms_for(session, inspected)
-    options = network_options(session.recipe, batch_size=session.recipe.optimizer.batch_size)
+    options = network_options(session.recipe, task=inspected.task, batch_size=session.recipe.optimizer.batch_size)
     if options:
         name, task = network_for(inspected.task, LARGE), inspected.task
         networks.build(name, inspected.channels, task.outputs, image_size=inspected.image_size, **options)

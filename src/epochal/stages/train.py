@@ -19,9 +19,11 @@ from epochal.stages.choices import write_plan, write_sparsity
 from epochal.stages.evaluate import seconds_to_evaluate
 from epochal.stages.fit import Fit
 from epochal.stages.interruption import Interruption
-from epochal.stages.network import Planned, images_per_second, make_fit, size_network
+from epochal.stages.network import make_fit
+from epochal.stages.plan import Planned, plan_training
 from epochal.stages.roles import LARGE, network_for
 from epochal.stages.scoring import labels_of
+from epochal.stages.speed import images_per_second
 from epochal.stages.watching import Watcher, show_filters
 from epochal.training.checkpoint import previous
 from epochal.training.governor import ThreadGovernor
@@ -46,7 +48,7 @@ def train_network(session: Session, inspected: Inspected) -> bool:
     seconds = session.left - reserved
     if session.folder.checkpoint.exists():
         seconds = max(seconds, _TO_FINISH)  # what was learnt before an interruption is not thrown away
-    planned = size_network(session, inspected, seconds=seconds)
+    planned = plan_training(session, inspected, seconds=seconds)
     if planned is None:
         left = format_duration(max(session.left - reserved, 0.0))
         session.skip("train", reason=f"{left} are left, too little to train a network")
