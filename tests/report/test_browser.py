@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from epochal.report.page import render
 from report.browser import Browser, program
+from report.other_results import METRICS
+from report.other_tasks import run_of
 
 pytestmark = pytest.mark.browser
 
@@ -69,6 +72,20 @@ def test_nothing_is_complained_about_and_nothing_is_cut_off(
     (tmp_path / "report.png").write_bytes(shot)
     assert pixels(shot)[0] == width
     assert pixels(shot)[1] > 3000
+
+
+@pytest.mark.parametrize("task", METRICS)
+def test_every_task_fits_and_can_be_read(browser: Browser, task: str, tmp_path: Path) -> None:
+    """Reports of the other tasks: no complaint, nothing cut off at any width, enough contrast in both themes."""
+    file = tmp_path / "report.html"
+    file.write_text(render(run_of(task)), encoding="utf-8")
+    script = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
+    for width, dark in ((1400, False), (800, True), (400, False), (400, True)):
+        browser.open(file, width=width, dark=dark)
+        assert browser.complaints == []
+        assert browser.tell("document.documentElement.scrollWidth") <= width
+        assert browser.tell(OUTSIDE) == []
+        assert browser.tell(script) == []
 
 
 def test_a_complaint_would_be_heard(browser: Browser, tmp_path: Path) -> None:

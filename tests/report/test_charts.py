@@ -69,6 +69,13 @@ def test_the_chart_is_told_in_words() -> None:
     assert page.all("svg", class_="plot")[0].attributes["aria-label"] == "Loss: train from 2.3 to 0.5"
 
 
+def test_what_was_only_planned_is_dashed() -> None:
+    """Without dots, even where there are few points: nothing was measured there."""
+    page = drawn([Line(label="planned", x=[1, 2], y=[1.0, 0.0], color=2, dashed=True)])
+    assert page.all("path", class_="s2 dashed")
+    assert not page.all("circle")
+
+
 def test_names_are_escaped() -> None:
     """A label is text, whatever it says."""
     page = drawn([Line(label='<b onclick="x">', x=[1, 2], y=[1.0, 2.0])], frame=Frame(title="<i>", x_label='"&'))

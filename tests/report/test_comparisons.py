@@ -28,6 +28,12 @@ def test_the_own_score_is_marked() -> None:
     assert own > other
 
 
+def test_the_grid_behind_a_score_is_that_of_its_scale() -> None:
+    """Quarters for shares, other places for other scales."""
+    page = Page.read(interval_dot(0.5, grid=[0.0, 1 / 3, 2 / 3, 1.0]))
+    assert [each.attributes["x1"] for each in page.all("line", class_="grid")] == ["0%", "33.33%", "66.67%", "100%"]
+
+
 def test_heat_is_the_share() -> None:
     """Opacity is probability; a missing one is a gap, not a zero."""
     cells = Page.read(heat_row([0.0, 0.5, None], tips=["a", "b", "<c>"])).all("rect")

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from epochal.report.page import SECTIONS, render
 from report.clock import Event
 from report.markup import Page
+from report.other_results import METRICS
+from report.other_tasks import run_of
 from report.scenario import full_run
 
 FULL = full_run()
@@ -205,3 +207,53 @@ def test_a_second_opening_of_the_test_split_is_loud(events: list[Event]) -> None
     assert "opened 2 times" in page.all("ul", class_="alarms")[0].text
     assert page.all("p", class_="status bad")
     assert "Opened 2 times" in page.all("div", class_="loud")[0].text
+
+
+@pytest.mark.parametrize("task", METRICS)
+def test_every_task_has_its_page(task: str) -> None:
+    """The journal of each task makes a sound page with its score, its result and its decision on the task."""
+    page = Page.read(render(run_of(task)))
+    (heading,) = page.all("h1")
+    assert "On 220 test images never used for any choice" in heading.text
+    assert METRICS[task]["metric"] in heading.text or task == "regression"
+    assert {"data", "training", "result"} <= {each.attributes["id"] for each in page.all("section")}
+    assert ("dynamics" in {each.attributes["id"] for each in page.all("section")}) == (task != "segmentation")
+    assert "dynamics" not in "".join(each.text for each in page.all("p", class_="missing"))
+    assert page.all("section", id="decisions")[0].text.count(task)
+
+
+@pytest.mark.parametrize("task", METRICS)
+@given(data=st.data())
+@settings(max_examples=25)
+def test_no_value_in_another_task_breaks_the_page(task: str, data: st.DataObject) -> None:
+    """Anything may stand anywhere in journals of all tasks."""
+    events = copy.deepcopy(run_of(task))
+    drawn = [event for event in events if event["kind"] in {"result", "measurement", "dynamics", "series", "epoch"}]
+    for _ in range(3):
+        event = data.draw(st.sampled_from(drawn))
+        path = data.draw(st.sampled_from([path for path in places(event) if path]))
+        place: Any = event
+        try:
+            for key in path[:-1]:
+                place = place[key]
+            place[path[-1]] = data.draw(ANYTHING)
+        except (KeyError, IndexError, TypeError):
+            continue  # an earlier change took this place away
+    Page.read(render(events))
+
+
+def test_names_of_values_and_classes_stay_text() -> None:
+    """Whatever columns and labels are called, in every task's drawings."""
+    kept = {"kind", "event", "media", "data", "time", "name", "metric", "unit", "over"}
+    for task in METRICS:
+        events = [
+            {key: value if key in kept else changed(value, lambda told: told + HOSTILE) for key, value in event.items()}
+            for event in run_of(task)
+            if event.get("name") != "task"
+        ]
+        page = Page.read(render([{"kind": "measurement", "name": "task", "value": TOLD[task]}, *events]))
+        assert len(page.all("script")) == 1
+        assert not [each for each in page.elements for name in each.attributes if name.startswith("on")]
+
+
+TOLD = {task: {"name": task, **told} for task, told in METRICS.items()}

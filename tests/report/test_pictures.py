@@ -61,6 +61,13 @@ def test_small_pictures_keep_their_pixels() -> None:
     assert not sheet(width=600, height=600).pixelated
 
 
+def test_rows_of_pictures_are_wide() -> None:
+    """A cell of three pictures in a row needs the room of several; a photograph does not."""
+    assert sheet(width=300, height=80, columns=1, cells=[{}]).wide
+    assert not sheet(columns=3, cells=[{}] * 6).wide
+    assert not sheet(width=95, cells=[{}, {}, {}]).wide  # cannot be cut
+
+
 def test_each_sheet_has_an_anchor_of_its_own() -> None:
     """Two pictures of one section can be told apart, and bad ones do not hide good ones."""
     shown, unshown = sheets_of([PNG, {"name": "bad"}, PNG], anchor="batch")

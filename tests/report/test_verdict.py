@@ -80,6 +80,64 @@ def test_other_metrics_are_not_per_cent() -> None:
     assert verdict.alarms == ()
 
 
+ERROR: Event = {
+    "kind": "result",
+    "task": "regression",
+    "metric": "mean absolute error",
+    "higher_is_better": False,
+    "unit": "",
+    "value": 0.21,
+    "low": 0.19,
+    "high": 0.24,
+    "samples": 220,
+    "baselines": [{"name": "prior", "value": 2.5}, {"name": "linear", "value": 1.4}, {"name": "small", "value": 0.6}],
+}
+
+
+def test_an_error_is_the_better_the_smaller() -> None:
+    """Baselines are compared the right way round, and what is left of the linear model's error is said."""
+    verdict = judge(Record.of([OPENED, ERROR]))
+    assert verdict.headline.endswith("never used for any choice the model is on average off by 0.21 (0.19 to 0.24).")
+    assert [each.replace(GAP, " ") for each in verdict.sentences] == [
+        "Always giving the same value: 2.5; a linear model: 1.4; a small network: 0.6.",
+        "Its error is 15.0 % of that of a linear model.",
+    ]
+    assert (verdict.tone, verdict.alarms) == ("good", ())
+
+
+def test_an_error_that_no_image_helped_is_an_alarm() -> None:
+    """An interval that reaches up to the error of a constant is not success, however small the number."""
+    verdict = judge(Record.of([OPENED, {**ERROR, "value": 2.4, "low": 2.2, "high": 2.6}]))
+    assert verdict.tone == "bad"
+    assert "not clearly better than always giving the same value" in verdict.alarms[0]
+    assert not any("Its error is" in each for each in verdict.sentences if "linear" in each)
+    assert "not clearly better than a small network, 0.6." in verdict.sentences[-1]
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "told"),
+    [
+        ("segmentation", "mean IoU", "the model reaches a mean IoU of 57.0 %"),
+        ("multi-label", "mean average precision", "the model reaches a mean average precision of 57.0 %"),
+        ("of-the-future", "sharpness", "the model reaches sharpness 57.0 %"),
+    ],
+)
+def test_other_shares_are_called_by_name(task: str, metric: str, told: str) -> None:
+    """Only accuracy is being right; other shares have their names."""
+    result = {**RESULT, "task": task, "metric": metric, "higher_is_better": True, "unit": "share", "value": 0.57}
+    assert told in judge(Record.of([OPENED, result])).headline.replace(GAP, " ")
+
+
+def test_models_without_a_score_of_the_test_are_told_in_their_metric() -> None:
+    """The best so far has the unit of the run's metric."""
+    told = {"name": "regression", "metric": "mean absolute error", "higher_is_better": False, "unit": "px"}
+    task = {"kind": "measurement", "name": "task", "value": told}
+    model = {"kind": "model", "name": "linear", "metric": "validation mean absolute error", "value": 1.25}
+    assert judge(Record.of([task, model])).sentences[-1].replace(GAP, " ") == (
+        "The best model on disk so far is linear: validation mean absolute error 1.25 px."
+    )
+
+
 @pytest.mark.parametrize(
     ("events", "status"),
     [

@@ -88,7 +88,7 @@ def render(events: Iterable[object]) -> str:
             metric=Metric.of(record).title,
             facts=_facts(record),
             sections=[(section, view) for section, view in views if view is not None],
-            missing=[section.title for section, view in views if view is None and section.expected],
+            missing=[section.title for section, view in views if view is None and _expected(section, record)],
             style=Markup(_asset("style.css")),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own file
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -129,6 +129,11 @@ def _written(record: Record) -> str:
     """The day and time of the last event, as the journal has it."""
     times = [text(event.get("time")) for event in record.events if event.get("time")]
     return times[-1][:16].replace("T", " ") + " UTC" if times else ""
+
+
+def _expected(section: Section, record: Record) -> bool:
+    """Whether a complete run has this section: of masks no batch is followed, their answers are pictures."""
+    return section.expected and not (section.anchor == "dynamics" and Metric.of(record).task == "segmentation")
 
 
 def _scores(record: Record) -> list[tuple[Score, Markup]]:

@@ -45,6 +45,11 @@ class Sheet:
         return 0 < (self.cell_width or self.width) <= _FINE_PIXELS
 
     @property
+    def wide(self) -> bool:
+        """Whether a cell is a row of pictures, which needs the width of several."""
+        return self.cell_width > 2 * self.cell_height > 0
+
+    @property
     def alternative(self) -> str:
         """The picture in words."""
         return self.caption or self.anchor.replace("-", " ")

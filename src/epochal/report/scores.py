@@ -24,7 +24,7 @@ _BASELINES = {
 _PRIORS = {
     "regression": ("always giving the same value", "one value for all"),
     "multi-label": ("answering how common each class is", "class shares"),
-    "segmentation": ("calling every pixel the most common class", "most common class"),
+    "segmentation": ("always giving the same mask", "one mask for all"),
 }
 _TRIVIAL = {"prior", "majority", "mean", "median", "chance", "guess"}  # what needs no image to be right
 

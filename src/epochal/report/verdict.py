@@ -121,7 +121,7 @@ def _part_of_error(score: Score, *, baselines: list[Score]) -> list[str]:
     beside = linear or best_of([each for each in baselines if each.trivial])
     if score.metric.higher_is_better is not False or beside is None or not score.value < beside.value:
         return []
-    return [f"That is {percent(score.value / beside.value)} of the error of {beside.name}."]
+    return [f"Its error is {percent(score.value / beside.value)} of that of {beside.name}."]
 
 
 def _alarms(record: Record, *, score: Score, baselines: list[Score]) -> tuple[str, ...]:

@@ -84,6 +84,20 @@ def test_models_tell_what_they_replaced() -> None:
     )
 
 
+def test_the_task_comes_first() -> None:
+    """What the run is about is decided before all else, and read before it."""
+    told = [{"kind": "decision", "key": key, "value": 1, "origin": "measured"} for key in ("network.width", "task")]
+    assert [each.key for each in seen(*told).chosen] == ["task", "network.width"]
+
+
+def test_models_are_scored_in_the_metric_of_the_run() -> None:
+    """An error has its name and unit, a share is per cent."""
+    told = {"name": "regression", "metric": "mean absolute error", "higher_is_better": False, "unit": "px"}
+    task = {"kind": "measurement", "name": "task", "value": told}
+    model = {"kind": "model", "name": "linear", "metric": "validation mean absolute error", "value": 1.25}
+    assert seen(task, model).models[0].score.replace(GAP, " ") == "validation mean absolute error 1.25 px"
+
+
 def test_no_decision_is_no_section() -> None:
     """Without decisions and models there is nothing to show."""
     assert build(Record.of([])) is None

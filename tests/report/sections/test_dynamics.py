@@ -66,3 +66,50 @@ def test_without_labels_there_is_no_section(events: list[Event]) -> None:
     """Probabilities of nobody knows which class say nothing."""
     assert build(Record.of([event for event in events if event.get("name") != "dynamics.labels"])) is None
     assert CLASSES[0] in {row.label for row in seen(*events).rows}
+
+
+def of_task(name: str, *events: Event) -> DynamicsView:
+    """The section of a run of this task."""
+    told = {"name": name, "metric": "any", "higher_is_better": True, "unit": "share"}
+    return seen({"kind": "measurement", "name": "task", "value": told}, *events)
+
+
+def test_labels_are_followed_together() -> None:
+    """An image with two labels fills as both become likely, and is right when exactly these are said."""
+    targets = {"kind": "measurement", "name": "dynamics.targets", "value": [[1, 1], [0, 1]]}
+    labels = {**LABELS, "value": ["cat; dog", "dog"]}
+    view = of_task("multi-label", NAMES, labels, targets, probabilities(1, [0.6, 0.8], [0.7, 0.9]))
+    assert [(row.label, row.final, row.right, row.guess) for row in view.rows] == [
+        ("cat; dog", "70.0\xa0%", True, ""),
+        ("dog", "90.0\xa0%", False, "cat; dog"),
+    ]
+    assert view.head == "Labels"
+    assert view.lead == "1 of 2 are right in the end."
+
+
+def test_values_are_followed_by_their_nearness() -> None:
+    """The nearer the fuller; in the end the value itself is told, and none is called wrong."""
+    events: list[Event] = [
+        {**LABELS, "value": ["0", "10"]},
+        {"kind": "measurement", "name": "dynamics.targets", "value": [[0.0], [10.0]]},
+        {"kind": "dynamics", "epoch": 1, "values": [[5.0], [5.0]]},
+        {"kind": "dynamics", "epoch": 2, "values": [[2.5], [10.0]]},
+    ]
+    view = of_task("regression", *events)
+    assert [row.final for row in view.rows] == ["2.5", "10"]
+    assert all(row.right for row in view.rows)
+    assert [row.heat.count('fill-opacity="0.500"') for row in view.rows] == [1, 0]
+    assert 'fill-opacity="1.000"' in view.rows[1].heat
+    assert (view.lead, view.legend) == ("", ("far off", "exact"))
+
+
+def test_values_go_round_where_the_task_says_so() -> None:
+    """With a period 9.9 and 0.1 are near each other."""
+    period = {"name": "regression", "metric": "x", "higher_is_better": False, "unit": "", "period": 10.0}
+    view = seen(
+        {"kind": "measurement", "name": "task", "value": period},
+        {**LABELS, "value": ["9.9", "5"]},
+        {"kind": "measurement", "name": "dynamics.targets", "value": [[9.9], [5.0]]},
+        {"kind": "dynamics", "epoch": 1, "values": [[0.1], [5.0]]},
+    )
+    assert 'fill-opacity="0.920"' in view.rows[0].heat

@@ -58,6 +58,7 @@ def test_measurements_without_a_drawing_are_listed() -> None:
             [
                 {"kind": "measurement", "name": "model.parameters", "value": 1_619_000, "stage": "train"},
                 {"kind": "measurement", "name": "data.mean", "value": [0.5]},
+                {"kind": "measurement", "name": "task", "value": {"name": "regression"}},
                 {"kind": "measurement", "name": "long", "value": "x" * 5000},
             ]
         )

@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import pytest
 
+from epochal.report.page import render
 from epochal.report.record import Record
 from epochal.report.sections.result import ResultView, build
 from report.clock import CLASSES, Event
 from report.markup import Page
+from report.other_results import METRICS
+from report.other_tasks import run_of
 from report.scoring import confusion
+
+TASKS = list(METRICS)
 
 
 def seen(**details: object) -> ResultView:
@@ -23,42 +28,8 @@ def test_the_matrix_shows_every_count(page: Page) -> None:
     assert cells[1].attributes["data-tip"].startswith("airplane, taken for automobile: ")
 
 
-def test_strength_follows_the_share() -> None:
-    """Right answers are as strong as their share of the row; the worst error is the strongest of the errors."""
-    view = seen(confusion={"labels": ["a", "b"], "counts": [[90, 10], [40, 60]]})
-    assert view.confusion is not None
-    (_, first), (_, second) = view.confusion.matrix
-    assert (first[0].strength, second[1].strength) == ("0.900", "0.600")
-    assert float(second[0].strength) == 0.8
-    assert 0.12 < float(first[1].strength) < float(second[0].strength)
-
-
-def test_the_most_confused_pairs_come_first() -> None:
-    """Pairs are ordered by count, right answers and zeros are none."""
-    view = seen(confusion={"labels": ["a", "b", "c"], "counts": [[90, 10, 0], [40, 60, 0], [0, 2, 98]]})
-    assert view.confusion is not None
-    assert [(given, said, amount) for given, said, amount, _ in view.confusion.pairs] == [
-        ("b", "a", "40"),
-        ("a", "b", "10"),
-        ("c", "b", "2"),
-    ]
-
-
-def test_missing_names_are_numbers() -> None:
-    """A matrix without labels is drawn all the same."""
-    view = seen(confusion={"counts": [[1, 0], [0, 1]]})
-    assert view.confusion is not None
-    assert view.confusion.labels == ("class 0", "class 1")
-
-
-@pytest.mark.parametrize("counts", [None, [], [[5]], [[1, 2], []], "text"])
-def test_a_broken_matrix_is_left_out(counts: object) -> None:
-    """What is not a square of two or more is not drawn."""
-    assert seen(confusion={"labels": ["a", "b"], "counts": counts}).confusion is None
-
-
-def test_classes_can_be_sorted_by_their_numbers(events: list[Event]) -> None:
-    """Each row carries the plain numbers beside the written ones; a missing one sorts below zero."""
+def test_classes_are_told_with_the_extremes(events: list[Event]) -> None:
+    """Each class has its row; the easiest and the hardest are named above."""
     view = build(Record.of(events))
     assert view is not None
     assert view.classes is not None
@@ -75,10 +46,46 @@ def test_calibration_is_drawn_by_its_groups() -> None:
     assert seen(calibration={"bins": []}).reliability == ""
 
 
+def test_calibration_may_be_a_list_of_groups() -> None:
+    """The groups alone, as the task writes them, are as good."""
+    view = seen(calibration=[{"confidence": 0.9, "accuracy": 0.8, "count": 10}], calibration_error=0.1)
+    assert view.reliability.count("<circle") == 1
+    assert ("Calibration error", "10.0\xa0%") in view.facts
+
+
 def test_a_paired_gain_is_in_points() -> None:
     """The difference to the linear model on the same images has its sign and its interval."""
     view = seen(gain_over_linear={"value": 0.512, "low": 0.5, "high": 0.524})
     assert view.facts == (("Gain over a linear model, same images", "+51.2\xa0points (50.0 to 52.4)"),)
+
+
+@pytest.mark.parametrize(("gain", "shown"), [(0.5, "0.5 less (0.4 to 0.6)"), (-0.2, "0.2 more (0.4 to 0.6)")])
+def test_a_gain_of_an_error_is_less_of_it(gain: float, shown: str) -> None:
+    """A positive gain is better whichever way the metric points: of an error, less."""
+    told = {"gain_over_linear": {"value": gain, "low": 0.4, "high": 0.6}}
+    error = {"metric": "mean absolute error", "higher_is_better": False, "unit": "", "task": "regression"}
+    view = build(Record.of([{"kind": "result", "value": 0.5, **error, "details": told}]))
+    assert view is not None
+    assert view.facts == (("Gain over a linear model, same images", shown),)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_each_task_shows_its_own_parts(task: str) -> None:
+    """Values have drawings and no classes; masks and labels have classes; only masks and classes are confused."""
+    view = build(Record.of(run_of(task)))
+    assert view is not None
+    assert (view.values is not None) == (task == "regression")
+    assert (view.classes is not None) == (task != "regression")
+    assert (view.confusion is not None) == (task == "segmentation")
+    assert view.errors
+
+
+def test_rows_of_masks_have_room_and_a_legend() -> None:
+    """Image, truth and prediction stand in one wide cell; the colours of the classes are told beside them."""
+    page = Page.read(render(run_of("segmentation")))
+    assert page.all("ul", class_="cells wide")
+    (legend,) = page.all("p", class_="key classes")
+    assert legend.text.startswith("skybuildingpole")
 
 
 def test_no_result_is_no_section() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from epochal.report.record import Record
 from epochal.report.sections.training import TrainingView, build
 from epochal.report.wording import GAP
@@ -70,6 +72,86 @@ def test_series_belong_to_their_fit() -> None:
     view = seen([*epochs("train", 0.5, 0.6), curve, {**curve, "name": "probe.loss"}])
     assert "Length of the gradient" in [chart.title for chart in view.main.charts]
     assert [fit.name for fit in view.others] == ["probe"]
+
+
+def told(metric: str, *, up: bool, unit: str) -> Event:
+    """What the run is judged by."""
+    value = {"name": "regression", "metric": metric, "higher_is_better": up, "unit": unit}
+    return {"kind": "measurement", "name": "task", "value": value}
+
+
+def scored(*scores: object, **fields: object) -> list[Event]:
+    """A fit with these validation scores, as newer journals have them."""
+    return [
+        {"kind": "epoch", "stage": "train", "number": number, "val_score": score, "lr": 0.1 / number, **fields}
+        for number, score in enumerate(scores, start=1)
+    ]
+
+
+def test_the_best_error_is_the_smallest() -> None:
+    """Of a metric that falls, the lowest epoch is marked, and the chart has its name and unit."""
+    view = seen([told("mean absolute error", up=False, unit="px"), *scored(3.0, 1.25, 2.0)])
+    assert view.lead.replace(GAP, " ") == "Best on validation: mean absolute error 1.25 px after epoch 2 of 3."
+    assert view.main.charts[0].title == "Mean absolute error (px)"
+    assert 'class="mark" x1="50.00%"' in view.main.charts[0].svg
+
+
+def test_other_shares_are_per_cent() -> None:
+    """A mean IoU is read like an accuracy, under its own name."""
+    view = seen([told("mean IoU", up=True, unit="share"), *scored(0.2, 0.5)])
+    assert view.lead.replace(GAP, " ") == "Best on validation: 50.0 % after epoch 2 of 2."
+    assert view.main.charts[0].title == "Mean IoU"
+
+
+def test_a_score_wins_over_an_accuracy() -> None:
+    """Journals that have both mean the score."""
+    assert "70.0" in seen(scored(0.6, 0.7, val_accuracy=0.1)).lead
+
+
+def test_without_a_direction_no_epoch_is_best() -> None:
+    """Of a metric that nobody explains none is marked; the epochs are counted."""
+    events = [{"kind": "result", "metric": "rmse", "value": 3.0}, *scored(3.0, 2.0)]
+    view = seen(events)
+    assert view.lead == "2 epochs."
+    assert "mark" not in view.main.charts[0].svg
+
+
+def planned(**fields: object) -> Event:
+    """The schedule as it was drawn before the run."""
+    return {"kind": "series", "name": "train.lr_planned", "x": [0, 50, 100], "y": [0.0, 0.1, 0.0], **fields}
+
+
+def rates(view: TrainingView) -> list[str]:
+    """The names of the lines in the chart of the learning rate."""
+    (chart,) = [chart for chart in view.main.charts if chart.title == "Learning rate"]
+    return [each.text for each in Page.read(chart.svg).all("text") if "label" in each.attributes.get("class", "")]
+
+
+def test_the_planned_rate_stands_behind_the_actual_one() -> None:
+    """Both in one chart, the plan dashed, step by step where the rate was written so."""
+    actual = {"kind": "series", "name": "train.lr", "x": [1, 60], "y": [0.01, 0.09]}
+    view = seen([*scored(0.5, 0.6), planned(), actual])
+    assert sorted(rates(view)) == ["actual", "planned"]
+    (chart,) = [chart for chart in view.main.charts if chart.title == "Learning rate"]
+    assert 'class="s2 dashed"' in chart.svg
+    assert "train.lr_planned" not in [each.title for each in view.main.charts]
+
+
+@pytest.mark.parametrize(
+    ("over", "label"), [("progress", "share of the schedule"), ("epoch", "epoch"), ("step", "step")]
+)
+def test_a_plan_runs_along_what_it_says(over: str, label: str) -> None:
+    """Without a step-level series the rates of the epochs are put at the same kind of place."""
+    epochs = [{**event, "progress": 0.3 * at, "steps": 40 * at} for at, event in enumerate(scored(0.5, 0.6, 0.7), 1)]
+    view = seen([*epochs, planned(over=over)])
+    assert sorted(rates(view)) == ["actual", "planned"]
+    (chart,) = [chart for chart in view.main.charts if chart.title == "Learning rate"]
+    assert label in [each.text for each in Page.read(chart.svg).all("text")]
+
+
+def test_a_plan_alone_is_drawn_alone() -> None:
+    """Before the first epoch ends there is a plan to look at."""
+    assert rates(seen([planned(over="progress")])) == ["planned"]
 
 
 def test_no_fit_is_no_section() -> None:

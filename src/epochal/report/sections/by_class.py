@@ -12,6 +12,8 @@ from epochal.report.comparisons import bar
 from epochal.report.fields import Event, number, rows, text
 from epochal.stats.painting import VOID, palette
 
+_MOST_NAMED = 40  # in a legend
+
 Write = Callable[[float | None], str]
 
 
@@ -45,6 +47,11 @@ class ClassTable:
     more: tuple[str, ...]
     rows: tuple[ClassRow, ...]
     verb: str = "found"
+
+    @property
+    def colored(self) -> bool:
+        """Whether the classes have colours, as in painted masks, and are few enough for a legend."""
+        return 0 < len(self.rows) <= _MOST_NAMED and all(row.color for row in self.rows)
 
     @property
     def lead(self) -> str:

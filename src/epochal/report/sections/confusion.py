@@ -115,6 +115,6 @@ def _as_shares(row: tuple[MatrixCell, ...], counts: list[float]) -> tuple[Matrix
     """The same cells with whole per cent of their row in place of counts that are too long."""
     total = sum(counts) or 1.0
     return tuple(
-        replace(cell, count=f"{100 * count / total:.0f}" if count else "0")
+        replace(cell, count=f"{100 * count / total:.0f}", kind=cell.kind if count >= total / 200 else "none")
         for cell, count in zip(row, counts, strict=False)
     )

@@ -20,9 +20,21 @@ _MOST_ROWS = 32
 _MOST_CELLS = 60
 _HEALTHY = "Steady filling is healthy learning; flicker means that the learning rate is too high."
 _WORDS = {  # by task: what is drawn, what stands at the head of the rows, and the ends of the legend
-    "classification": ("Probability of the true class for each image", "True class", (f"0{GAP}%", f"100{GAP}%")),
-    "multi-label": ("Mean probability of the labels of each image", "Labels", (f"0{GAP}%", f"100{GAP}%")),
-    "regression": ("How near the prediction for each image is to the truth", "True value", ("far off", "exact")),
+    "classification": (
+        "Probability of the true class for each image of one fixed batch",
+        "True class",
+        (f"0{GAP}%", f"100{GAP}%"),
+    ),
+    "multi-label": (
+        "Mean probability of its labels for each image of one fixed batch",
+        "Labels",
+        (f"0{GAP}%", f"100{GAP}%"),
+    ),
+    "regression": (
+        "How near the value said of each image of one fixed batch is to the true one",
+        "True value",
+        ("far off", "exact"),
+    ),
 }
 
 
@@ -86,7 +98,7 @@ def build(record: Record) -> DynamicsView | None:
     right = "" if task == "regression" else f"{sum(row.right for row in rows)} of {len(rows)} are right in the end."
     return DynamicsView(
         lead=right,
-        about=f"{drawn} of one fixed batch, epoch by epoch. {_HEALTHY}",
+        about=f"{drawn}, epoch by epoch. {_HEALTHY}",
         head=head,
         legend=legend,
         first=wording.epoch(epochs[0]),

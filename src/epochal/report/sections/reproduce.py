@@ -72,7 +72,7 @@ def measurements(record: Record) -> MeasurementsView | None:
             text(event.get("stage")),
         )
         for name, event in record.measurements().items()
-        if name and not name.startswith(_DRAWN)
+        if name and name != "task" and not name.startswith(_DRAWN)
     )
     return MeasurementsView(rows=found) if found else None
 
