@@ -53,7 +53,7 @@ def shifted(
     pixels, inside = _places(dy, dx, size=(height, width), padding=padding)
     flat = images.permute(0, 2, 3, 1).reshape(-1, channels)  # a view where the batch is channels_last
     out = flat.index_select(0, pixels.reshape(-1)).view(n, height, width, channels)
-    if padding == "zeros":
+    if inside is not None:
         out.mul_(inside[..., None])
     return out.permute(0, 3, 1, 2)
 
@@ -76,7 +76,7 @@ def shifted_masks(
     n, height, width = masks.shape
     pixels, inside = _places(dy, dx, size=(height, width), padding=padding)
     out = masks.reshape(-1).index_select(0, pixels.reshape(-1)).view(n, height, width)
-    return out if padding == "reflect" else out.masked_fill_(~inside, fill)
+    return out if inside is None else out.masked_fill_(~inside, fill)
 
 
 def _mirrored(values: Tensor, which: Bool[Tensor, " n"], *, axis: int) -> Tensor:
@@ -87,13 +87,13 @@ def _mirrored(values: Tensor, which: Bool[Tensor, " n"], *, axis: int) -> Tensor
 
 def _places(
     dy: Int[Tensor, " n"], dx: Int[Tensor, " n"], *, size: tuple[int, int], padding: Padding
-) -> tuple[Int[Tensor, "n h w"], Bool[Tensor, "n h w"]]:
-    """The number of the pixel that comes to each place, counted over all samples, and whether it is inside."""
+) -> tuple[Int[Tensor, "n h w"], Bool[Tensor, "n h w"] | None]:
+    """The number of the pixel that comes to each place, over all samples; whether it is inside, where that matters."""
     rows, inside_y = _sources(dy, size[0], padding=padding)
     columns, inside_x = _sources(dx, size[1], padding=padding)
     sample = torch.arange(len(dy), device=dy.device)[:, None, None]
     pixels = (sample * size[0] + rows[:, :, None]) * size[1] + columns[:, None, :]
-    return pixels, inside_y[:, :, None] & inside_x[:, None, :]
+    return pixels, inside_y[:, :, None] & inside_x[:, None, :] if padding == "zeros" else None
 
 
 def _sources(shift: Int[Tensor, " n"], size: int, *, padding: Padding) -> tuple[Tensor, Tensor]:
