@@ -97,8 +97,8 @@ def test_models_that_were_not_adopted_do_not_count() -> None:
 
 
 def test_a_series_says_what_it_runs_along() -> None:
-    """Steps unless told otherwise; the word of the last piece that has one holds."""
+    """Nothing unless told; the word of the last piece that has one holds."""
     piece = {"kind": "series", "name": "train.lr_planned", "x": [0.0], "y": [1.0]}
     (steps,) = Record.of([piece]).curves()
     (share,) = Record.of([{**piece, "over": "progress"}, {**piece, "x": [0.5]}]).curves()
-    assert (steps.over, share.over) == ("step", "progress")
+    assert (steps.over, share.over) == ("", "progress")

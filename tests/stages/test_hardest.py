@@ -1,10 +1,18 @@
 """The samples on which model and label disagree most."""
 
+from pathlib import Path
+
 import numpy as np
 
+from epochal.stages.baseline import facts_for
+from epochal.stages.folder import RunFolder
 from epochal.stages.hardest import show_hardest
 from epochal.stages.inspect import Inspected
+from epochal.stages.roles import SMALL, network_for
 from epochal.stages.session import Session
+from stages.models import run_with
+from stages.targets import folder_with
+from stages.whole import inspected_on
 
 
 def test_each_picture_tells_its_file_and_both_sides(begun: tuple[Session, Inspected]) -> None:
@@ -28,3 +36,19 @@ def test_where_all_is_right_nothing_is_shown(begun: tuple[Session, Inspected]) -
     none = np.zeros(0, dtype=np.int64)
     show_hardest(session, inspected, samples=inspected.val, worst=none, rows=[])
     assert session.journal.last("picture", name="errors") is None
+
+
+def test_masks_are_shown_beside_those_given(tmp_path: Path) -> None:
+    """Ten rows at most, each the image, the labels given and what the run's model says of it now."""
+    session, inspected = inspected_on(folder_with("segmentation", tmp_path / "data"), RunFolder(tmp_path / "run"))
+    run_with(session.folder.path, facts_for(inspected, network_for(inspected.task, SMALL), flip=False))
+    rows = [{"mean_iou": 0.5, "pixel_accuracy": 0.9, "worst": "red", "worst_iou": 0.2}] * len(inspected.val)
+    worst = np.arange(len(inspected.val))
+    show_hardest(session, inspected, samples=inspected.val, worst=worst, rows=rows)
+    event = session.journal.last("picture", name="errors")
+    assert event is not None
+    height, width = inspected.size
+    assert len(event["cells"]) == min(len(inspected.val), 10)
+    assert (event["columns"], event["width"]) == (2, 2 * (3 * width + 8))
+    assert event["height"] == 5 * height
+    assert event["cells"][0]["label"] == "IoU 50%, red 20%"

@@ -10,13 +10,13 @@ from epochal.report.fields import Event, mapping, number, numbers, text, whole
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """A series put together from the pieces in the journal; `over` says what it runs along, steps unless told."""
+    """A series put together from the pieces in the journal; `over` says what it runs along, where that is told."""
 
     name: str
     unit: str
     x: tuple[float, ...]
     y: tuple[float | None, ...]
-    over: str = "step"
+    over: str = ""
 
 
 def rewound(events: Iterable[Event], *, key: str) -> list[Event]:
@@ -153,7 +153,7 @@ class Record:
         over: dict[str, str] = {}
         for event in self.select("series"):
             name = text(event.get("name"))
-            over[name] = text(event.get("over")) or over.get(name, "step")
+            over[name] = text(event.get("over")) or over.get(name, "")
             units[name] = text(event.get("unit")) or units.get(name, "")
             known = points.setdefault(name, {})
             piece = [

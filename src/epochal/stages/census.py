@@ -39,6 +39,7 @@ def take_census(session: Session, inspected: Inspected, *, scanned: Scan) -> Non
         "data.source": session.source,
         "data.classes": list(inspected.task.names),
         "data.splits": {split: _counts(inspected, split) for split in SPLITS[1:]},
+        "data.images": {split: len(table.index(split)) for split in SPLITS[1:]},
         "data.image_size": inspected.image_size,
         "data.channels": inspected.channels,
         "data.sizes": sizes(table),

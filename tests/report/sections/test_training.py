@@ -149,6 +149,15 @@ def test_a_plan_runs_along_what_it_says(over: str, label: str) -> None:
     assert label in [each.text for each in Page.read(chart.svg).all("text")]
 
 
+def test_a_plan_that_ends_at_one_is_a_share_of_the_schedule() -> None:
+    """Where nothing is told, no schedule of real steps ends at the first."""
+    epochs = [{**event, "progress": 0.3 * at} for at, event in enumerate(scored(0.5, 0.6, 0.7), 1)]
+    view = seen([*epochs, {**planned(), "x": [0.0, 0.5, 1.0]}])
+    (chart,) = [chart for chart in view.main.charts if chart.title == "Learning rate"]
+    assert "share of the schedule" in [each.text for each in Page.read(chart.svg).all("text")]
+    assert sorted(rates(view)) == ["actual", "planned"]
+
+
 def test_a_plan_alone_is_drawn_alone() -> None:
     """Before the first epoch ends there is a plan to look at."""
     assert rates(seen([planned(over="progress")])) == ["planned"]

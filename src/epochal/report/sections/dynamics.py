@@ -127,8 +127,9 @@ def _answers(record: Record, *, task: str) -> Sequence[Answer]:
 
 def _measured(record: Record, targets: list[object], *, labels: list[str]) -> Sequence[Answer]:
     """True values; far off is the spread of the values in this batch, on a circle a quarter of it."""
-    told = mapping(record.measured("task")).get("period")
-    period = number(told) or number(record.result.get("period")) or None
+    told = [mapping(record.measured("task")).get("period"), record.result.get("period")]
+    told.append(record.decisions().get("data.period", {}).get("value"))
+    period = next((found for each in told if (found := number(each)) is not None and found > 0), None)
     values = [[each or 0.0 for each in numbers(row) or [number(row)]] for row in targets]
     columns = list(zip(*values, strict=False))
     scales = [period / 4 if period else (max(each) - min(each)) / 2 or 1.0 for each in columns]

@@ -148,8 +148,8 @@ def _rates(epochs: list[Event], curves: list[Curve]) -> Chart:
     """The learning rate as it was, over the one that was planned; along what the plan runs along."""
     planned = next((curve for curve in curves if curve.name.endswith(_PLANNED)), None)
     actual = next((curve for curve in curves if curve.name.endswith(".lr")), None)
-    over = planned.over if planned else actual.over if actual else "epoch"
-    if actual is not None and actual.over == over:
+    over = _along(planned) if planned else _along(actual) if actual else "epoch"
+    if actual is not None and _along(actual) == over:
         x, y = list(actual.x), list(actual.y)
     else:
         told = [(number(each.get(_ALONG.get(over, over))), number(each.get("lr"))) for each in epochs]
@@ -162,11 +162,19 @@ def _rates(epochs: list[Event], curves: list[Curve]) -> Chart:
     return _chart(lines, frame=Frame(title=_TITLES["lr"], x_label=label))
 
 
+def _along(curve: Curve) -> str:
+    """What a series runs along: as told; a plan that ends at 1 along the schedule, all others step by step."""
+    share = curve.name.endswith(_PLANNED) and max(curve.x) <= 1
+    return curve.over or ("progress" if share else "step")
+
+
 def _step_chart(curve: Curve) -> Chart:
     owner, _, quantity = curve.name.rpartition(".")
     title = _TITLES.get(quantity) or f"{owner} {quantity}".replace("_", " ").replace(".", " ").strip().capitalize()
     frame = Frame(
-        title=f"{title}{f' ({curve.unit})' if curve.unit else ''}", x_label=curve.over, percent=quantity == "accuracy"
+        title=f"{title}{f' ({curve.unit})' if curve.unit else ''}",
+        x_label=curve.over or "step",
+        percent=quantity == "accuracy",
     )
     return _chart([Line(label=quantity.replace("_", " "), x=curve.x, y=curve.y)], frame=frame)
 
