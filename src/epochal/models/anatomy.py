@@ -83,9 +83,9 @@ def anatomy(network: nn.Module, image: Float[Tensor, "1 c s s"]) -> Anatomy:
     def leaves(name: str, output: object) -> None:
         nonlocal clock
         clock += 1
-        # windows and heads that some networks count among the samples are no maps
+        # windows and heads that some networks count among the samples are no maps, nor is the picture as it came
         said = _first(output)
-        if said is not None and said.ndim in {3, 4} and len(said) == len(image):
+        if said is not None and said.ndim in {3, 4} and len(said) == len(image) and said.shape != image.shape:
             exits.extend(_Exit(clock=clock, stage=stage) for stage in _measured(name, said))
 
     with _watched(network, enters=enters, leaves=leaves), still(network):

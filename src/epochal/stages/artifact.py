@@ -13,11 +13,13 @@ from torch import Tensor, nn
 
 from epochal.errors import CheckpointError, SettingError
 from epochal.models import networks
+from epochal.models.pretrained import adapted
 from epochal.tasks.kinds import task_from
 from epochal.tasks.task import Task
 from epochal.training.checkpoint import load_weights, save_weights
 
 FORMAT = "2"
+ADAPTED = "adapted"  # a network that began from trained weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +107,10 @@ class Deployed(nn.Module):
 
 def build_network(facts: Facts) -> nn.Module:
     """The network that `facts` name, with fresh weights."""
-    return networks.build(
-        facts.network, facts.channels, facts.kind.outputs, image_size=facts.image_size, **facts.options
-    )
+    sizes = (facts.channels, facts.kind.outputs)
+    if facts.network == ADAPTED:
+        return adapted(*sizes, image_size=facts.image_size, **facts.options)
+    return networks.build(facts.network, *sizes, image_size=facts.image_size, **facts.options)
 
 
 def save_model(path: Path, model: nn.Module, *, facts: Facts) -> None:

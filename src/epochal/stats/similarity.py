@@ -50,7 +50,7 @@ def left_out(
         raise DataError(f"There are {n} samples.", expected="3 or more to leave one out.", remedy="add samples.")
     x = features.astype(np.float64)
     mean, std = x.mean(axis=0), x.std(axis=0)
-    std[std < 1e-6 * max(float(std.max()), 1e-300)] = np.inf
+    std[std <= np.maximum(1e-6 * np.abs(mean), 1e-9 * std.max())] = np.inf
     x = (x - mean) / std
     y = targets.astype(np.float64)
     middle = y.mean(axis=0)

@@ -77,7 +77,7 @@ def _standardised(
 ) -> tuple[Float64[np.ndarray, "n d"], Float64[np.ndarray, " d"], Float64[np.ndarray, " d"]]:
     x = features.astype(np.float64)
     mean, std = x.mean(axis=0), x.std(axis=0)
-    std[std < 1e-6 * max(float(std.max()), 1e-300)] = np.inf  # what never changes has no say
+    std[std <= np.maximum(1e-6 * np.abs(mean), 1e-9 * std.max())] = np.inf  # what never changes has no say
     return (x - mean) / std, mean, std
 
 
