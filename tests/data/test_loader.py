@@ -158,3 +158,29 @@ def test_same_batches_on_a_gpu() -> None:
         assert other.images.is_cuda
         torch.testing.assert_close(other.images.cpu(), one.images, rtol=1e-6, atol=1e-6)
         assert torch.equal(other.index.cpu(), one.index)
+
+
+@pytest.mark.parametrize(
+    ("labels", "dtype"),
+    [
+        (np.arange(COUNT, dtype=np.int8), torch.int64),
+        (np.arange(COUNT, dtype=np.float64)[:, None] / 3, torch.float32),
+        (np.eye(COUNT, dtype=np.float32), torch.float32),
+        (np.random.default_rng(0).integers(0, 12, (COUNT, 6, 5), dtype=np.uint8), torch.uint8),
+    ],
+)
+def test_labels_of_any_form_belong_to_their_rows(labels: np.ndarray, dtype: torch.dtype) -> None:
+    """Classes, values, marks and masks arrive in their type, each with the row that it belongs to."""
+    one = ArrayLoader(IMAGES, labels, np.arange(COUNT), batch_size=7, mean=MEAN, std=STD, shuffle=True)
+    for batch in one.epoch(0):
+        assert batch.labels.dtype == dtype
+        np.testing.assert_array_equal(batch.labels.numpy(), labels[batch.index.numpy()].astype(np.float32))
+        assert batch.dense == (labels.ndim == 3)
+
+
+def test_masks_of_a_batch_may_be_changed() -> None:
+    """A transform may write into the masks of a batch: the array stays."""
+    masks = np.ones((COUNT, 6, 5), np.uint8)
+    for batch in ArrayLoader(IMAGES, masks, np.arange(COUNT), batch_size=7, mean=MEAN, std=STD).epoch(0):
+        batch.labels.fill_(7)
+    assert (masks == 1).all()

@@ -1,12 +1,18 @@
 """Facts about carving splits."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epochal.data.contents import Catalogue
+from epochal.data.entries import Entry
+from epochal.data.sources import open_source
 from epochal.data.split import assign_splits, carve, certain_train
 from epochal.data.table import SPLITS, Sample, SampleTable
+from epochal.data.targets import Targets, rarest, strata
 from epochal.errors import DataError, SettingError
 
 TRAIN, VAL, TEST = (SPLITS.index(name) for name in ("train", "val", "test"))
@@ -190,3 +196,80 @@ def test_nothing_left_to_train_on() -> None:
     """With test pictures alone there is nothing to train on."""
     with pytest.raises(DataError, match="train on"):
         assign_splits(table_of([sample(number, split="test") for number in range(4)]), seed=0)
+
+
+def frames(count: int, *, folders: int = 1, copies: dict[int, int] | None = None) -> SampleTable:
+    """Frames of films, one film a folder; a frame in `copies` has the pixels of another."""
+    rows = []
+    for number in range(count):
+        same = (copies or {}).get(number, number)
+        row = dataclasses.replace(sample(same, label=number % folders), key=f"{number % folders}/f{number}.png")
+        rows.append(row)
+    return SampleTable.of(rows, classes=("a", "b"), size=(4, 4))
+
+
+def test_films_are_carved_in_runs() -> None:
+    """A tenth goes to each split, of each folder, in a few stretches of neighbours."""
+    table = frames(600, folders=2)
+    after = assign_splits(table, seed=0, films=True)
+    for label in (0, 1):
+        codes = after.split_codes[table.labels == label]
+        assert [(codes == code).sum() for code in (VAL, TEST)] == [30, 30]
+        assert (np.diff(codes) != 0).sum() <= 12
+    assert (assign_splits(table, seed=1, films=True).split_codes != after.split_codes).any()
+
+
+def test_copies_join_the_runs_in_which_they_lie() -> None:
+    """Two frames with the same pixels are on one side, and so are the runs around them."""
+    table = frames(300, copies={205: 15})
+    for seed in range(8):
+        codes = assign_splits(table, seed=seed, films=True).split_codes
+        assert codes[205] == codes[15]
+
+
+def test_folders_are_respected_for_films_too() -> None:
+    """A validation split that folders give is kept, and only the test split is carved."""
+    table = frames(300)
+    codes = np.where(np.arange(300) < 50, VAL, TRAIN).astype(np.int8)
+    after = assign_splits(table.with_splits(codes), seed=0, films=True).split_codes
+    assert (after[:50] == VAL).all()
+    assert (after == VAL).sum() == 50
+    assert 20 <= (after == TEST).sum() <= 30
+
+
+@given(seed=st.integers(0, 20), films=st.booleans())
+def test_certain_train_keeps_its_word_for_films(*, seed: int, films: bool) -> None:
+    """With the catalogue of all files, rows promised to train are in train whether these are films or not."""
+    table = frames(600, folders=2, copies={number: number - 60 for number in range(100, 130)})
+    entries = tuple(Entry(key=key, size=1, stamp=1) for key in table.keys)
+    pictures = Catalogue(
+        source=open_source("digits"), entries=entries, classes=table.classes, labels=tuple(table.labels.tolist()),
+        splits=("",) * 600,
+    )  # fmt: skip
+    part = np.arange(0, 600, 3)
+    promised = part[certain_train(table.select(part), seed=seed, pictures=pictures)]
+    after = assign_splits(table, seed=seed, films=films)
+    assert set(promised.tolist()) <= set(after.index("train").tolist())
+    assert 20 < len(promised) < 100
+
+
+def test_values_are_dealt_evenly() -> None:
+    """Of values, each tenth of their range gives its share to each split."""
+    values = np.random.default_rng(0).normal(size=500)
+    targets = Targets(
+        kind="regression", names=("x",), labels=np.full(500, -1), values=values.astype(np.float32)[:, None], problems={}
+    )
+    _, stratum = strata(targets)
+    codes = carve(stratum, names(np.arange(500)), fractions={"val": 0.1, "test": 0.1}, seed=0)
+    for code in (VAL, TEST):
+        assert np.bincount(stratum[codes == code]).tolist() == [5] * 10
+        assert abs(values[codes == code].mean() - values.mean()) < 0.15
+
+
+def test_rare_labels_reach_every_split() -> None:
+    """A label of 12 pictures among 400 is in train, val and test: pictures are dealt by their rarest label."""
+    marks = np.zeros((400, 2), np.float32)
+    marks[:, 0] = 1
+    marks[::34, 1] = 1
+    codes = carve(rarest(marks), names(np.arange(400)), fractions={"val": 0.1, "test": 0.1}, seed=0)
+    assert [int(marks[codes == code, 1].sum()) for code in (TRAIN, VAL, TEST)] == [10, 1, 1]

@@ -46,3 +46,25 @@ def test_with_splits_changes_nothing_else() -> None:
     moved = table.with_splits(np.array([SPLITS.index("val"), SPLITS.index("test")]))
     assert [row.split for row in moved] == ["val", "test"]
     assert [row.split for row in table] == ["train", "train"]
+
+
+def test_values_travel_with_their_rows() -> None:
+    """Values come back with each sample, move with chosen rows, and are counted as the kind of the table says."""
+    rows = [one(label=-1, values=(1.0, 0.0)), one(label=0, values=(1.0, 1.0)), one(label=-1, values=(0.0, 0.0))]
+    table = SampleTable.of(rows, classes=("cat", "dog"), kind="multi-label")
+    assert list(table) == rows
+    assert table.names == ("cat", "dog")
+    assert table.counts() == {"cat": 2, "dog": 1}
+    assert table.select([1]).counts() == {"cat": 1, "dog": 1}
+    assert table.select([2, 1])[1] == rows[1]
+
+
+def test_measurements_are_counted_by_stratum() -> None:
+    """Of measurements the strata are counted, by which they are dealt to splits."""
+    rows = [one(label=0, values=(0.5,)), one(label=1, values=(7.5,)), one(label=1, values=(8.5,))]
+    table = SampleTable.of(rows, classes=("0 to 1", "7 to 9"), kind="regression", columns=("angle",))
+    assert table.names == ("angle",)
+    assert table.counts() == {"0 to 1": 1, "7 to 9": 2}
+    assert table.values is not None
+    assert table.values.dtype == np.float32
+    assert SampleTable.of([], classes=(), kind="regression", columns=("angle",)).counts() == {}

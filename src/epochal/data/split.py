@@ -80,7 +80,7 @@ def carve_runs(
     # The highest draw of those that are joined: whoever was promised to train by its own stays there.
     highest = np.zeros(int(group.max()) + 1, dtype=np.uint64)
     np.maximum.at(highest, group, draws[run[rows]])
-    return _carved(strata[rows], group, draws=highest, fractions=fractions, overhang=0.5)
+    return _carved(strata[rows], group, draws=highest, fractions=fractions, films=True)
 
 
 def _runs_of(
@@ -107,12 +107,9 @@ def _carved(
     *,
     draws: UInt64[np.ndarray, " g"],
     fractions: Mapping[str, float],
-    overhang: float = 0.0,
+    films: bool = False,
 ) -> Int[np.ndarray, " n"]:
-    """Deal whole groups, those with the lowest draws first, in each stratum apart.
-
-    `overhang` is the share of the last group of a split that may lie beyond the share of the split.
-    """
+    """Deal whole groups, those with the lowest draws first, in each stratum apart."""
     sizes = np.bincount(group)
     # A group whose members disagree on the label counts for the lowest of them.
     stratum = np.full(len(sizes), np.iinfo(np.int64).max)
@@ -121,7 +118,7 @@ def _carved(
     for label in np.unique(stratum):
         members = np.flatnonzero(stratum == label)
         members = members[np.argsort(draws[members], kind="stable")]
-        by_group[members] = _dealt(sizes[members], fractions, overhang=overhang)
+        by_group[members] = _dealt(sizes[members], fractions, films=films)
     dealt: Int[np.ndarray, " n"] = by_group[group]
     return dealt
 
@@ -132,7 +129,7 @@ def certain_train(table: SampleTable, *, seed: int, pictures: Catalogue | None =
     Splits are dealt from the lowest draws of each class upwards, so the upper half of the draws stays in train as long
     as val and test together take less than half of every class; use it on samples of hundreds a class. For a first
     model made from part of the files, which must not have seen a picture that is judged later. With the catalogue of
-    all files it holds for frames of films as well, which are dealt in runs.
+    all files it holds for frames of films as well, which are dealt in runs, unless exact copies join many of them.
 
     >>> from epochal.data.scan import scan
     >>> from epochal.data.sources import open_source
@@ -148,17 +145,33 @@ def certain_train(table: SampleTable, *, seed: int, pictures: Catalogue | None =
     if pictures is not None:
         keys = [entry.key for entry in pictures.entries]
         free = np.asarray([SPLITS.index(split) for split in pictures.splits]) <= SPLITS.index("train")
-        run, draws = _runs_of(keys, _strata(keys, np.asarray(pictures.labels)), free=free, seed=seed)
+        late = _in_late_runs(keys, _strata(keys, np.asarray(pictures.labels)), free=free, seed=seed)
         at = {key: number for number, key in enumerate(keys)}
-        certain &= draws[run[[at[key] for key in table.keys]]] >= UPPER_HALF
+        certain &= late[[at[key] for key in table.keys]]
     rows: Int[np.ndarray, " rows"] = np.flatnonzero(certain)
     return rows
 
 
-def _dealt(
-    sizes: Int[np.ndarray, " g"], fractions: Mapping[str, float], *, overhang: float = 0.0
-) -> Int[np.ndarray, " g"]:
-    """Deal groups of one class, in their drawn order, until each split has its share."""
+def _in_late_runs(
+    keys: Sequence[str], strata: Int[np.ndarray, " n"], *, free: Bool[np.ndarray, " n"], seed: int
+) -> Bool[np.ndarray, " n"]:
+    """True for each file in whose stratum half of the files lie in runs with lower draws."""
+    run, draws = _runs_of(keys, strata, free=free, seed=seed)
+    late = np.zeros(len(keys), dtype=bool)
+    for stratum in np.unique(strata[free]):
+        rows = np.flatnonzero(free & (strata == stratum))
+        rows = rows[np.lexsort((run[rows], draws[run[rows]]))]
+        first = np.searchsorted(draws[run[rows]], draws[run[rows]], side="left")
+        late[rows] = 2 * first >= len(rows)
+    return late
+
+
+def _dealt(sizes: Int[np.ndarray, " g"], fractions: Mapping[str, float], *, films: bool) -> Int[np.ndarray, " g"]:
+    """Deal groups of one class, in their drawn order, until each split has its share.
+
+    Runs of films are much the same in size: the one that would end nearest to the share is the last.
+    """
+    beyond = 0.5 if films else 0.0
     codes = np.full(len(sizes), SPLITS.index("train"), dtype=np.int8)
     total, left = int(sizes.sum()), len(sizes)
     for split, share in fractions.items():
@@ -167,10 +180,12 @@ def _dealt(
             if taken >= wanted or left <= 1:
                 break
             # A large group is passed over rather than let a split grow past its share, unless it would stay empty.
-            if taken + sizes[number] * (1 - overhang) <= wanted or (taken == 0 and sizes[number] <= total / 2):
+            if taken + sizes[number] * (1 - beyond) <= wanted or (taken == 0 and sizes[number] <= total / 2):
                 codes[number] = SPLITS.index(split)
                 taken += int(sizes[number])
                 left -= 1
+            elif films and taken and sizes[number] <= wanted:
+                break
     return codes
 
 

@@ -226,7 +226,8 @@ class SampleTable(Sequence[Sample]):
 def _values(samples: Sequence[Sample], *, kind: Kind) -> Float32[np.ndarray, "n k"] | None:
     if kind == "classification":
         return None
-    return np.asarray([sample.values for sample in samples], dtype=np.float32).reshape(len(samples), -1)
+    width = len(samples[0].values) if samples else 0
+    return np.asarray([sample.values for sample in samples], dtype=np.float32).reshape(len(samples), width)
 
 
 # Columns that are arrays, with the type in which they are kept.
