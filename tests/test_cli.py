@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from epochal import __version__, cli
 from epochal.errors import CheckFailed
 from epochal.stages import predict as predict_module
+from pictures import folder_of, png
+from stages.models import facts_of, run_with
 from stages.whole import SETTINGS, Whole, copied
 
 runner = CliRunner()
@@ -95,6 +97,22 @@ def test_the_name_of_the_output_decides_its_format(
     assert _main(monkeypatch, "predict", finished.folder.path, finished.data / "test", "-o", tmp_path / "p.JSON") == 0
     assert len(json.loads((tmp_path / "p.JSON").read_text())) == 40
     assert _main(monkeypatch, "predict", finished.folder.path, finished.data / "test", "-o", tmp_path / "p.xlsx") == 2
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_a_folder_as_output_gets_table_and_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """`--output out/` makes out/predictions.csv and out/masks; without it, and with a file, the remedy names a folder."""
+    run = run_with(tmp_path / "run", facts_of("segmentation")).path
+    photos = folder_of({"a/x.png": png(1, side=40), "b/x.png": png(2, side=33)}, tmp_path / "photos")
+    out = tmp_path / "out"
+    assert _main(monkeypatch, "predict", run, photos, "--output", f"{out}/", "--format", kind) == 0
+    assert {each.relative_to(out).as_posix() for each in out.rglob("*.*")} == {
+        f"predictions.{kind}",
+        "masks/a/x.png",
+        "masks/b/x.png",
+    }
+    for more in ([], ["--output", tmp_path / "table.csv"]):
+        assert _main(monkeypatch, "predict", run, photos, *more) == 2
 
 
 def test_reports_and_exports_name_what_they_wrote(

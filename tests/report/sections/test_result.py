@@ -59,6 +59,15 @@ def test_a_paired_gain_is_in_points() -> None:
     assert view.facts == (("Gain over a linear model, same images", "+51.2\xa0points (50.0 to 52.4)"),)
 
 
+def test_the_linear_model_gains_nothing_over_itself() -> None:
+    """Where the baseline is the model, no gain is told."""
+    gain = {"value": 0.0, "low": 0.0, "high": 0.0}
+    result = {"kind": "result", "value": 0.5, "model": "linear", "details": {"gain_over_linear": gain}}
+    view = build(Record.of([result]))
+    assert view is not None
+    assert view.facts == ()
+
+
 @pytest.mark.parametrize(("gain", "shown"), [(0.5, "0.5 less (0.4 to 0.6)"), (-0.2, "0.2 more (0.4 to 0.6)")])
 def test_a_gain_of_an_error_is_less_of_it(gain: float, shown: str) -> None:
     """A positive gain is better whichever way the metric points: of an error, less."""

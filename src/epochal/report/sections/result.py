@@ -68,6 +68,8 @@ def _facts(result: Event, *, metric: Metric) -> tuple[tuple[str, str], ...]:
     for key in ("calibration_error", "ece"):
         ece = number(result.get(key)) if ece is None else ece
     temperature, gain = number(result.get("temperature")), mapping(result.get("gain_over_linear"))
+    if result.get("model") == "linear":  # over itself there is none
+        gain = {}
     pixels = number(result.get("pixel_accuracy"))
     facts = [
         ("Pixels named rightly", wording.percent(pixels) if pixels is not None else ""),
