@@ -10,6 +10,7 @@ from torch import nn
 from epochal.ensembles.average import LastWeights, PathAverage, WithStatistics
 from epochal.ensembles.averaging import EMA
 from epochal.errors import SettingError
+from epochal.losses.by_name import FITTING
 from epochal.optim import optimizer as optimizers
 from epochal.optim import shapes
 from epochal.optim.muon import Muon
@@ -33,11 +34,14 @@ from epochal.stages.choices import (
     write_sparsity,
 )
 from epochal.stages.fit import Fit
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.network import make_fit
 from epochal.stages.session import Session
 from epochal.stages.settling import settle_learning, settle_rate
 from epochal.tasks.classification import Classification
+from epochal.tasks.multi_label import MultiLabel
+from epochal.tasks.regression import Regression
+from epochal.tasks.segmentation import Segmentation
 from stages.counted import Counted
 
 TASK = Classification(classes=("cat", "dog"), counts=(7, 1))
@@ -133,6 +137,38 @@ def test_a_key_that_the_task_does_not_know_is_refused() -> None:
         loss_for(_recipe(loss__beta=0.5), TASK)
     with pytest.raises(SettingError, match="for regression"):
         loss_for(_recipe(loss__name="absolute"), TASK)
+
+
+TASKS: dict[str, Any] = {
+    "classification": TASK,
+    "multi-label": MultiLabel(classes=("cat", "dog"), counts=(7, 1), samples=8),
+    "segmentation": Segmentation(classes=("road", "sky"), pixels=(7, 1)),
+    "regression": Regression.of(["age"], np.array([[10.0], [20.0], [60.0]], np.float32)),
+}
+BATCHES = {
+    "classification": (torch.zeros(2, 2), torch.tensor([0, 1])),
+    "multi-label": (torch.zeros(2, 2), torch.tensor([[1.0, 0.0], [0.0, 1.0]])),
+    "segmentation": (torch.zeros(2, 2, 4, 4), torch.tensor([0, 1]).view(2, 1, 1).expand(2, 4, 4)),
+    "regression": (torch.zeros(2, 1), torch.tensor([[10.0], [50.0]])),
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in FITTING.items() for name in names])
+def test_every_loss_that_fits_a_task_is_its_own(kind: str, name: str) -> None:
+    """One value for each sample, and a first value to expect, for every task and each of its losses by name."""
+    recipe = _recipe(loss__name=name, loss__label_smoothing=0.0)
+    losses = loss_for(recipe, TASKS[kind])(*BATCHES[kind])
+    assert losses.shape == (2,)
+    assert bool(losses.isfinite().all())
+    assert np.isfinite(initial_loss_for(recipe, TASKS[kind]))
+    assert "auto" not in FITTING[kind]
+
+
+@pytest.mark.parametrize("kind", FITTING)
+def test_every_task_has_a_loss_where_none_is_named(kind: str) -> None:
+    """The recipe as it comes works for every task, smoothing left out where none is known."""
+    losses = loss_for(_recipe(loss__label_smoothing=0.0), TASKS[kind])(*BATCHES[kind])
+    assert losses.shape == (2,)
 
 
 def _average(recipe: Recipe) -> object:

@@ -2,14 +2,17 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from epochal.errors import SettingError
 from epochal.optim.optimizer import NAMES
 from epochal.optim.usual import usual
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.session import Session
-from epochal.stages.settling import settle_learning, settle_rate
+from epochal.stages.settling import check_learning, settle_learning, settle_rate
+from epochal.tasks.regression import Regression
+from epochal.tasks.segmentation import Segmentation
 from stages.conftest import Prepared
 from stages.whole import copied, inspected_on
 
@@ -129,6 +132,43 @@ def test_focal_loss_is_not_smoothed_unless_asked(with_settings: Any) -> None:
 def test_what_cannot_go_together_is_refused(with_settings: Any, chosen: dict[str, Any], told: str) -> None:
     """Before any time is spent on training, in three parts."""
     session, inspected = with_settings(**chosen)
-    with pytest.raises(SettingError, match=told) as caught:
-        settle_learning(session, inspected.task)
-    assert "What to do" in str(caught.value)
+    for stop in (check_learning, settle_learning):
+        with pytest.raises(SettingError, match=told) as caught:
+            stop(session, inspected.task)
+        assert "What to do" in str(caught.value)
+
+
+def test_checking_settles_nothing(with_settings: Any) -> None:
+    """What the task later needs may still be settled otherwise, such as another optimizer for masks."""
+    session, inspected = with_settings(loss__name="focal", optimizer__name="muon")
+    before = dict(session.recipe.items())
+    check_learning(session, inspected.task)
+    assert dict(session.recipe.items()) == before
+
+
+MASKS = Segmentation(classes=("road", "sky"), pixels=(7, 1))
+VALUES = Regression.of(["age"], np.array([[10.0], [20.0]], np.float32))
+
+
+def test_networks_of_their_own_get_sgd_as_it_is_usual(with_settings: Any) -> None:
+    """The large rate of norms and biases was found for the residual network: networks for masks do without."""
+    session, _ = with_settings(optimizer__name="sgd", loss__name="focal")
+    settle_learning(session, MASKS)
+    table = session.recipe.optimizer
+    assert (table.norm_bias_lr, table.momentum, table.weight_decay) == (1.0, 0.9, 5e-4)
+    assert session.recipe.loss.label_smoothing == 0
+
+
+@pytest.mark.parametrize("task", [MASKS, VALUES])
+def test_samples_without_a_single_class_are_not_drawn_by_it(with_settings: Any, task: Any) -> None:
+    """Masks hold many classes and values none: sampling by class is refused (W9)."""
+    session, _ = with_settings(data__sampling="balanced")
+    with pytest.raises(SettingError, match="no single class"):
+        check_learning(session, task)
+
+
+def test_a_loss_of_classes_is_refused_for_values(with_settings: Any) -> None:
+    """The message names what would fit."""
+    session, _ = with_settings(loss__name="focal")
+    with pytest.raises(SettingError, match="smooth-l1, huber, squared, absolute"):
+        check_learning(session, VALUES)

@@ -85,16 +85,7 @@ def orthogonalized(matrix: Tensor, *, rounds: int = 5, dtype: torch.dtype | None
             expected="1 or more, 2 or more.",
             remedy="5 rounds.",
         )
-    x = matrix.flatten(1)
-    x = x.to(dtype or _quick(x))
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
-    x = x / torch.linalg.matrix_norm(x).clamp(min=1e-7)  # its largest singular value is then 1 at most
-    a, b, c = _QUINTIC
-    for _ in range(rounds):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return (x.T if tall else x).reshape(matrix.shape).to(matrix.dtype)
+    return _near_orthogonal(matrix, rounds=rounds, dtype=dtype or _quick(matrix)).to(matrix.dtype)
 
 
 class Muon(Optimizer):
@@ -130,7 +121,7 @@ class Muon(Optimizer):
         usual = {"weight_decay": 0.0, "rounds": 5, "betas": (0.9, 0.999), "eps": 1e-8, "orthogonal": True}
         _check_options(options, known=usual)
         settings = usual | options | {"lr": lr, "momentum": momentum, "nesterov": nesterov, "scale": scale}
-        if scale not in {"shape", "adam"} or not 0 <= momentum < 1:
+        if scale not in {"shape", "adam"} or not 0 <= momentum < 1 or settings["rounds"] < 1:
             raise SettingError(
                 f"Muon has momentum {momentum} and scale {scale!r}.",
                 expected="a momentum in [0, 1), shape or adam.",
@@ -167,7 +158,7 @@ class Muon(Optimizer):
         rows, columns = len(p), p.numel() // max(len(p), 1)
         scale = max(1.0, rows / columns) ** 0.5 if group["scale"] == "shape" else 0.2 * max(rows, columns) ** 0.5
         p.mul_(1 - lr * group["weight_decay"])
-        p.add_(orthogonalized(update, rounds=group["rounds"], dtype=self.dtype), alpha=-lr * scale)
+        p.add_(_near_orthogonal(update, rounds=group["rounds"], dtype=self.dtype or _quick(update)), alpha=-lr * scale)
 
     def _adamw(self, p: Tensor, gradient: Tensor, *, group: dict[str, Any]) -> None:
         state, (beta1, beta2), lr = self.state[p], group["betas"], group["lr"]
@@ -179,6 +170,19 @@ class Muon(Optimizer):
         root = (state["square"] / (1 - beta2 ** state["steps"])).sqrt_().add_(group["eps"])
         p.mul_(1 - lr * group["weight_decay"])
         p.addcdiv_(state["mean"], root, value=-lr / (1 - beta1 ** state["steps"]))
+
+
+def _near_orthogonal(matrix: Tensor, *, rounds: int, dtype: torch.dtype) -> Tensor:
+    """The same in `dtype`, as it was computed: adding it to a weight converts it on the way."""
+    x = matrix.flatten(1).to(dtype, copy=True)
+    tall = x.shape[0] > x.shape[1]
+    x = x.T if tall else x
+    x.div_(torch.linalg.vector_norm(x).clamp(min=1e-7))  # its largest singular value is then 1 at most
+    a, b, c = _QUINTIC
+    for _ in range(rounds):
+        gram = x @ x.T
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return (x.T if tall else x).reshape(matrix.shape)
 
 
 def _quick(x: Tensor) -> torch.dtype:

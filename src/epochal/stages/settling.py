@@ -17,6 +17,18 @@ _LONG_RISES = frozenset({"linear", "cosine", "polynomial", "one-cycle"})  # thei
 _SHORT_WARMUP = 0.05
 
 
+def check_learning(session: Session, task: Task) -> None:
+    """Stop at settings of learning that contradict each other or the task, before any time is spent on them.
+
+    Raises: SettingError.
+    """
+    _refuse(session, task)
+    recipe = session.recipe
+    if "loss.label_smoothing" not in session.chosen:  # what stands there now may still be settled otherwise
+        recipe = recipe.replace({"loss.label_smoothing": 0.0})
+    loss_for(recipe, task)
+
+
 def settle_learning(session: Session, task: Task) -> None:
     """Settle momentum, decay, warm-up, average and label smoothing by the names in the recipe; sgd is the default.
 
@@ -24,12 +36,11 @@ def settle_learning(session: Session, task: Task) -> None:
 
     Raises: SettingError where what the user chose cannot go together.
     """
-    _refuse(session, task)
+    check_learning(session, task)
     _settle_loss(session, task)
-    _settle_optimizer(session)
+    _settle_optimizer(session, task)
     _settle_schedule(session)
     _settle_average(session)
-    loss_for(session.recipe, task)  # tells now what would otherwise be told when training begins
 
 
 def settle_rate(session: Session, *, sgd_lr: float, batch_size: int) -> None:
@@ -87,23 +98,24 @@ def _settle_loss(session: Session, task: Task) -> None:
         session.decide(
             "loss.label_smoothing", 0.0, reason=f"{name} decides by itself which samples matter; its paper smooths none"
         )
-    elif task.name in {"segmentation", "regression"}:
-        session.decide("loss.label_smoothing", 0.0, reason=f"what is taught in {task.name} is left as it was given")
+    elif task.name != "classification":
+        session.decide(
+            "loss.label_smoothing",
+            0.0,
+            reason=f"0.2 was found for classes that exclude each other, not for {task.name}",
+        )
 
 
-def _settle_optimizer(session: Session) -> None:
+def _settle_optimizer(session: Session, task: Task) -> None:
     name = session.recipe.optimizer.name
-    if name == "sgd":
-        return
+    if name == "sgd" and not task.dense:
+        return  # the recipe's own settings were found for sgd and the residual network
     known = usual(name)
     reason = f"usual for {name} ({known.source})"
     session.decide("optimizer.momentum", known.momentum or 0.0, reason=reason)
     session.decide("optimizer.weight_decay", known.weight_decay, reason=reason)
-    session.decide(
-        "optimizer.norm_bias_lr",
-        1.0,
-        reason=f"the other rate of norms and biases was found for sgd, {name} scales steps itself",
-    )
+    reason = "the larger rate of norms and biases was found for sgd and the residual network"
+    session.decide("optimizer.norm_bias_lr", 1.0, reason=reason)
 
 
 def _settle_schedule(session: Session) -> None:
