@@ -101,7 +101,7 @@ def test_the_name_of_the_output_decides_its_format(
 
 @pytest.mark.parametrize("kind", ["csv", "json"])
 def test_a_folder_as_output_gets_table_and_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    """`--output out/` makes out/predictions.csv and out/masks; without it, and with a file, the remedy names a folder."""
+    """`--output out/` makes out/predictions.csv and out/masks; without it, or with a file, there is no place."""
     run = run_with(tmp_path / "run", facts_of("segmentation")).path
     photos = folder_of({"a/x.png": png(1, side=40), "b/x.png": png(2, side=33)}, tmp_path / "photos")
     out = tmp_path / "out"
