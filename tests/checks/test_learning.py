@@ -1,12 +1,13 @@
 """Facts about the rules on the first steps of learning."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from epochal.checks.learning import CHANCE, RULES, has_signal
-from epochal.findings import Rule
+from epochal.checks.learning import CHANCE, INPUT_RULES, RULES, InputDependence, has_signal
+from epochal.findings import Rule, Severity, examine
 from epochal.testing import assert_rule_holds
 
 
@@ -61,3 +62,12 @@ def test_a_bold_network_that_knows_nothing_is_not_seen() -> None:
         sure = 1 / (1 + 9 * np.exp(-boldness))  # its probability for the class it names
         gains = np.where(hits, np.log(sure / 0.1), np.log((1 - sure) / 9 / 0.1 + 1e-300))
         assert not any(has_signal(gain) for gain in gains)
+
+
+def test_a_trial_of_a_few_steps_decides_nothing() -> None:
+    """What looks unlearnable after twelve steps is a note; after sixty-four it is an error."""
+    gain = tuple(float(value) for value in np.linspace(-0.06, 0.03, 150))
+    trial = InputDependence(gain=gain, blind_loss=0.5, answer_spread=0.4, steps=12, seconds=3.0, ended="time")
+    (early,) = examine(INPUT_RULES, trial)
+    (late,) = examine(INPUT_RULES, replace(trial, steps=64))
+    assert (early.severity, late.severity) == (Severity.NOTE, Severity.ERROR)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from epochal.stages.folder import RunFolder
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.session import Session
 from stages.striped import striped_folder
 from stages.whole import Whole, copied, inspected_on

@@ -11,7 +11,7 @@ from epochal.recipe.journal import Journal
 from epochal.stages.adoption import compare, consider, mend
 from epochal.stages.artifact import build_network, load_model, save_model
 from epochal.stages.baseline import facts_for
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.progress import Quiet
 from epochal.stages.session import Session
 from epochal.tasks.classification import Classification

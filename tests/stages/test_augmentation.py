@@ -10,7 +10,7 @@ from epochal.errors import SettingError
 from epochal.losses.by_name import FITTING
 from epochal.stages.augmentation import data_facts, transforms_for
 from epochal.stages.baseline import facts_for
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.network import make_fit
 from epochal.stages.session import Session
 from epochal.tasks.regression import Regression

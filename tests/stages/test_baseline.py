@@ -5,7 +5,7 @@ import pytest
 from epochal.models.head import find
 from epochal.stages.artifact import build_network, is_sound, load_model
 from epochal.stages.baseline import facts_for, fit_baselines
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.roles import LINEAR, SMALL
 from epochal.stages.session import Session
 

@@ -10,7 +10,7 @@ from epochal.recipe.journal import Journal
 from epochal.stages.adoption import consider
 from epochal.stages.baseline import fit_baselines
 from epochal.stages.evaluate import evaluate, seconds_to_evaluate
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.session import Session
 from epochal.stats.intervals import wilson
 from stages.striped import CLASSES

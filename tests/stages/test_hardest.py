@@ -7,7 +7,7 @@ import numpy as np
 from epochal.stages.baseline import facts_for
 from epochal.stages.folder import RunFolder
 from epochal.stages.hardest import show_hardest
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.roles import SMALL, network_for
 from epochal.stages.session import Session
 from stages.models import run_with

@@ -10,7 +10,8 @@ import pytest
 from epochal.data.sources import open_source
 from epochal.errors import DataError, RunError
 from epochal.stages.folder import RunFolder
-from epochal.stages.inspect import Inspected, inspect
+from epochal.stages.inspect import inspect
+from epochal.stages.inspected import Inspected
 from epochal.stages.session import Session
 from pictures import folder_of, png
 from stages.conftest import Prepared

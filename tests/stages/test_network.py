@@ -6,7 +6,7 @@ import torch
 from epochal.ensembles.averaging import EMA
 from epochal.models.resnet import ResNet
 from epochal.stages.baseline import facts_for
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.network import make_fit
 from epochal.stages.session import Session
 from epochal.transforms.geometry import HorizontalFlip, Translate

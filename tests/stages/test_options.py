@@ -15,7 +15,7 @@ from epochal.models.resnet import ResNet, resnet
 from epochal.recipe.recipe import NetworkRecipe, Recipe, fields_of
 from epochal.stages.artifact import Deployed, load_model, save_model
 from epochal.stages.baseline import facts_for
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.network import make_fit
 from epochal.stages.options import PARTS, check_recipe_names, network_options, refuse_misfits
 from epochal.stages.plan import plan_training

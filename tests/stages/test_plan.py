@@ -1,6 +1,6 @@
 """Width, length and rates follow from the images, the time and a measured speed, and from nothing else."""
 
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.plan import plan_training
 from epochal.stages.session import Session
 

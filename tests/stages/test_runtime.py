@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from epochal.errors import SettingError
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.runtime import measure_runtime
 from epochal.stages.session import Session
 from stages.conftest import Prepared

@@ -8,7 +8,7 @@ import torch
 
 from epochal.stages.artifact import Deployed, build_network, save_model
 from epochal.stages.baseline import facts_for
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.scoring import evidence_of
 from epochal.stages.session import Session
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from epochal.checks.batch import describe_batch
 from epochal.errors import CheckFailed
 from epochal.stages import skeleton
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.session import Session
 from epochal.stages.skeleton import check_skeleton
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.session import Session
 from epochal.stages.speed import images_per_second
 

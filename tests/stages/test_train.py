@@ -20,7 +20,7 @@ from epochal.stages import train as train_module
 from epochal.stages.artifact import load_model
 from epochal.stages.baseline import facts_for, fit_baselines
 from epochal.stages.fit import Fit
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.network import make_fit
 from epochal.stages.session import Session
 from epochal.stages.train import train_network

@@ -13,7 +13,7 @@ from epochal.models.resnet import resnet
 from epochal.stages import watching
 from epochal.stages.baseline import facts_for
 from epochal.stages.fit import Fit, Look
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.network import make_fit
 from epochal.stages.session import Session
 from epochal.stages.watching import Watcher, show_filters

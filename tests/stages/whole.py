@@ -13,7 +13,8 @@ from epochal.data.sources import open_source
 from epochal.models import sizing
 from epochal.recipe.config import settle
 from epochal.stages.folder import RunFolder
-from epochal.stages.inspect import Inspected, inspect
+from epochal.stages.inspect import inspect
+from epochal.stages.inspected import Inspected
 from epochal.stages.session import Session
 from epochal.stages.walk import Outcome, canonical, start
 from stages.striped import striped_folder

@@ -270,13 +270,6 @@ grey_as_colour.fires_on(
     "three equal channels", lambda: table_of([Specimen(key=f"{n}", mean=(0.4,) * 3) for n in range(9)])
 ).silent_on("one image with colour", lambda: table_of([*_lit("train", _DAY), Specimen(key="red")]))
 
-RULES = (
-    class_missing_in_split,
-    class_imbalance,
-    few_samples,
-    coarse_score,
-    distorted_shapes,
-    split_shift,
-    property_tells_class,
-    grey_as_colour,
-)
+CLASS_RULES = (class_missing_in_split, class_imbalance, few_samples, coarse_score, property_tells_class)
+IMAGE_RULES = (distorted_shapes, split_shift, grey_as_colour)
+RULES = (*CLASS_RULES, *IMAGE_RULES)

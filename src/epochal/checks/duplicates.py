@@ -131,4 +131,5 @@ duplicate_samples.fires_on("one copy", lambda: _copied(1)).fires_on("ten copies"
     "a copy with another label", lambda: _copied(1, label=1)
 )
 
-RULES = (duplicates_across_splits, conflicting_labels, duplicate_samples)
+IMAGE_RULES = (duplicates_across_splits, duplicate_samples)
+RULES = (*IMAGE_RULES, conflicting_labels)

@@ -20,6 +20,9 @@ STAKE = 0.1
 TRIFLE = 0.005
 # A gain below this share of the blind loss, for certain, counts as none.
 WORTHLESS = 0.02
+# Steps before which nothing is called unlearnable. Classes show after 8 to 16 (benchmarks/healthy/learning.md), the
+# positions of needles on photographs not yet after 12.
+ENOUGH = 64
 # Spread of the logits from image to image, as a share of their spread over classes: below it the output is constant.
 DEAF = 1e-3
 # How much of the way from the first to the lowest reachable loss must be covered on one batch. Healthy networks cover
@@ -96,7 +99,7 @@ def no_learnable_signal(trial: InputDependence) -> Iterator[Observation]:
     if trial.answer_spread < DEAF or len(gains) < 2 or sees(gains, answer_spread=trial.answer_spread):
         return
     gain = mean_interval(gains, confidence=0.99)
-    decided = gain.high < WORTHLESS * trial.blind_loss
+    decided = gain.high < WORTHLESS * trial.blind_loss and trial.steps >= ENOUGH
     yield Observation(
         "held-out samples",
         f"seeing gains {gain.value:.3f} nats ({gain.low:.3f} to {gain.high:.3f}) over a blind loss of "

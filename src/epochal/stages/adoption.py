@@ -18,7 +18,7 @@ from epochal.stats.intervals import Interval, mean_interval
 if TYPE_CHECKING:
     from epochal.recipe.journal import Journal
     from epochal.stages.folder import RunFolder
-    from epochal.stages.inspect import Inspected
+    from epochal.stages.inspected import Inspected
     from epochal.stages.progress import Progress
     from epochal.stages.session import Session
     from epochal.tasks.task import Metric, Task

@@ -11,7 +11,7 @@ from epochal.transforms.by_name import DataFacts, Transform, transforms
 from epochal.transforms.geometry import HorizontalFlip, Translate
 
 if TYPE_CHECKING:
-    from epochal.stages.inspect import Inspected
+    from epochal.stages.inspected import Inspected
     from epochal.stages.session import Session
 
 _PIXELS = 20_000_000  # for the colours: their covariance has six numbers, and a second must do

@@ -20,7 +20,7 @@ from epochal.training.loop import Update, train
 from epochal.training.pace import TimedSteps
 
 if TYPE_CHECKING:
-    from epochal.stages.inspect import Inspected
+    from epochal.stages.inspected import Inspected
     from epochal.stages.session import Session
     from epochal.stats.intervals import Interval
     from epochal.tasks.task import Task

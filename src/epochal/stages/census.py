@@ -14,7 +14,7 @@ from epochal.data.table import SPLITS, SampleTable
 if TYPE_CHECKING:
     from epochal.data.catalogue import Catalogue
     from epochal.data.scan import Scan
-    from epochal.stages.inspect import Inspected
+    from epochal.stages.inspected import Inspected
     from epochal.stages.session import Session
     from epochal.tasks.task import Task
 

@@ -21,7 +21,7 @@ from epochal.writing import write_atomically
 
 if TYPE_CHECKING:
     from epochal.data.split import Samples
-    from epochal.stages.inspect import Inspected
+    from epochal.stages.inspected import Inspected
     from epochal.stages.session import Session
     from epochal.tasks.task import Task
 

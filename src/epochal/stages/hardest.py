@@ -15,7 +15,7 @@ from epochal.stages.scoring import DENSE_BATCH
 from epochal.training.evaluation import predict
 
 if TYPE_CHECKING:
-    from epochal.stages.inspect import Inspected
+    from epochal.stages.inspected import Inspected
     from epochal.stages.session import Session
 
 SHOWN = 32  # on the page: four rows of eight

@@ -2,95 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
-from jaxtyping import Float64
 
 from epochal.checks import distribution, duplicates, files
 from epochal.data.catalogue import Catalogue, catalogue
 from epochal.data.listing import changes, pack
 from epochal.data.loader import ArrayLoader
 from epochal.data.scan import Scan, scan
-from epochal.data.split import Samples, Splits, assign_splits, divide
-from epochal.data.table import SampleTable
+from epochal.data.split import Splits, assign_splits, divide
 from epochal.data.table_file import to_csv
 from epochal.errors import RunError
 from epochal.models.networks import build
 from epochal.stages.census import sizes, take_census
+from epochal.stages.inspected import Inspected
 from epochal.stages.roles import LARGE, network_for
 from epochal.stages.runtime import settle_runtime
 from epochal.stages.session import stop_on
 from epochal.stages.target import refuse_too_few, settle_task
 from epochal.tasks.task import Task
 from epochal.training.runtime import Runtime
+from epochal.transforms.preprocessing import channel_scaling
 from epochal.writing import write_atomically
 
 if TYPE_CHECKING:
     from epochal.data.entries import Source
     from epochal.stages.session import Session
 
-RULES = (*files.RULES, *duplicates.RULES, *distribution.RULES)
+IMAGE_RULES = (*files.RULES, *duplicates.IMAGE_RULES, *distribution.IMAGE_RULES)
+CLASS_RULES = (*files.RULES, *duplicates.RULES, *distribution.RULES)
 _MEASURED_BATCH, _DENSE_BATCH = 256, 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Inspected:
-    """What the later stages know of the data.
-
-    Units: `mean` and `std` per channel, of pixels in [0, 1], from the training split alone.
-    """
-
-    table: SampleTable
-    splits: Splits
-    task: Task
-    size: tuple[int, int]  # height and width
-    channels: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    carved: tuple[str, ...]  # splits that no folder gave
-    runtime: Runtime
-
-    @property
-    def image_size(self) -> int:
-        """The longer side."""
-        return max(self.size)
-
-    @property
-    def train(self) -> Samples:
-        """What may be fitted."""
-        return self.splits.train
-
-    @property
-    def val(self) -> Samples:
-        """What decides between models."""
-        return self.splits.val
-
-    def loader(
-        self,
-        samples: Samples,
-        *,
-        batch_size: int,
-        seed: int = 0,
-        shuffle: bool = False,
-        drop_last: bool = False,
-        weights: Float64[np.ndarray, " n"] | None = None,
-    ) -> ArrayLoader:
-        """Batches of `samples` as the networks receive them; `weights` say how often each of them is drawn."""
-        return ArrayLoader(
-            samples.images,
-            samples.labels,
-            samples.index,
-            batch_size=max(1, min(batch_size, len(samples))),
-            seed=seed,
-            mean=self.mean,
-            std=self.std,
-            shuffle=shuffle,
-            drop_last=drop_last,
-            weights=weights,
-            device=self.runtime.device,
-        )
 
 
 def inspect(session: Session, source: Source | Catalogue) -> Inspected:
@@ -104,7 +44,8 @@ def inspect(session: Session, source: Source | Catalogue) -> Inspected:
     with session.stage("inspect", title="Inspecting the data"):
         inspected, scanned = _inspected(session, source)
         take_census(session, inspected, scanned=scanned)
-        findings = session.judge(RULES, inspected.table)
+        rules = CLASS_RULES if inspected.task.name == "classification" else IMAGE_RULES
+        findings = session.judge(rules, inspected.table)
         to_csv(inspected.table, session.folder.samples)
         stop_on(findings)
     return inspected
@@ -127,7 +68,7 @@ def _inspected(session: Session, source: Source | Catalogue) -> tuple[Inspected,
     splits = divide(table, images, targets=scanned.targets, on_open=lambda _count, reason: _opened(session, reason))
     task = settle_task(session, pictures.names, kind=pictures.kind, train=splits.train)
     moments = Scan(catalogue=scanned.catalogue, table=table, images=scanned.images).moments
-    mean, std = tuple(moments.mean.tolist()), tuple(np.maximum(moments.std, 1e-3).tolist())
+    mean, std = channel_scaling(recipe.preprocessing.name, moments)
     runtime = _runtime(session, splits, task=task, mean=mean, std=std)
     return Inspected(
         table=table,

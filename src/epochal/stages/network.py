@@ -30,7 +30,7 @@ from epochal.training.machine import usable_cores
 from epochal.training.pace import TimedSteps
 
 if TYPE_CHECKING:
-    from epochal.stages.inspect import Inspected
+    from epochal.stages.inspected import Inspected
     from epochal.stages.session import Session
 
 _STEM_IMAGES = 5000  # whitening filters of more change by less than they differ between two such samples

@@ -14,7 +14,7 @@ from epochal.transforms.preprocessing import WHITENINGS
 
 if TYPE_CHECKING:
     from epochal.recipe.recipe import Recipe
-    from epochal.stages.inspect import Inspected
+    from epochal.stages.inspected import Inspected
     from epochal.stages.session import Session
     from epochal.tasks.task import Task
 

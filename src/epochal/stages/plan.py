@@ -14,7 +14,7 @@ from epochal.stages.settling import settle_learning, settle_rate
 from epochal.stages.speed import images_per_second
 
 if TYPE_CHECKING:
-    from epochal.stages.inspect import Inspected
+    from epochal.stages.inspected import Inspected
     from epochal.stages.session import Session
 
 _LEAST_SECONDS = 1.0

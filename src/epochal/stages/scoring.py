@@ -13,7 +13,7 @@ from epochal.stages.artifact import load_model
 from epochal.training.evaluation import predict
 
 if TYPE_CHECKING:
-    from epochal.stages.inspect import Inspected
+    from epochal.stages.inspected import Inspected
 
 BATCH, DENSE_BATCH = 500, 16  # samples: outputs for each pixel take a thousand times the memory
 

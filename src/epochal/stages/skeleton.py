@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from epochal.data.batch import Batch
     from epochal.data.split import Samples
     from epochal.findings import Finding
-    from epochal.stages.inspect import Inspected
+    from epochal.stages.inspected import Inspected
     from epochal.stages.session import Session
 
 _SHARE = 0.03  # of the budget for all experiments together

@@ -18,7 +18,7 @@ from epochal.training.pace import FixedSteps
 from epochal.transforms.geometry import HorizontalFlip, Translate
 
 if TYPE_CHECKING:
-    from epochal.stages.inspect import Inspected
+    from epochal.stages.inspected import Inspected
     from epochal.stages.session import Session
 
 _BATCH, _DENSE_BATCH = 256, 8

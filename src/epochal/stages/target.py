@@ -68,7 +68,7 @@ def refuse_too_few(table: SampleTable, *, kind: str) -> None:
     Raises: DataError.
     """
     problems = table.problems
-    unread = f" {len(problems):,} files cannot be used, such as {table.keys[min(problems)]}." if problems else ""
+    unread = f" {len(problems):,} files cannot be read, such as {table.keys[min(problems)]}." if problems else ""
     if kind == "classification":
         seen = [name for name, count in table.counts("train").items() if count]
         if len(seen) < 2:

@@ -29,7 +29,7 @@ from epochal.training.checkpoint import previous
 from epochal.training.governor import ThreadGovernor
 
 if TYPE_CHECKING:
-    from epochal.stages.inspect import Inspected
+    from epochal.stages.inspected import Inspected
     from epochal.stages.session import Session
 
 _ATTEMPTS = 3

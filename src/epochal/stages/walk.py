@@ -23,6 +23,7 @@ from epochal.stages.evaluate import evaluate
 from epochal.stages.folder import RunFolder, choose_folder
 from epochal.stages.foothold import foothold
 from epochal.stages.inspect import inspect
+from epochal.stages.options import check_recipe_names, refuse_misfits
 from epochal.stages.progress import Progress, Quiet
 from epochal.stages.report import tell_verdict, write_report
 from epochal.stages.session import Session, refuse_inside
@@ -61,6 +62,7 @@ def start(
     """
     begun = time.monotonic() if started is None else started
     _refuse_many()
+    check_recipe_names(settings.recipe)
     opened = open_source(source)
     pictures = catalogue(opened, task=_asked(settings))
     where = canonical(opened.where)
@@ -192,6 +194,7 @@ def walk(session: Session, source: Source | Catalogue) -> None:
     _settle_kind(session, pictures)
     foothold(session, pictures)
     inspected = inspect(session, pictures)
+    refuse_misfits(session, inspected)
     check_skeleton(session, inspected)
     fit_baselines(session, inspected)
     train_network(session, inspected)

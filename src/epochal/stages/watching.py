@@ -19,7 +19,7 @@ from epochal.stats.curves import thin
 from epochal.training.probe import Probe, first_layer_filters
 
 if TYPE_CHECKING:
-    from epochal.stages.inspect import Inspected
+    from epochal.stages.inspected import Inspected
     from epochal.stages.session import Session
     from epochal.tasks.task import Task
     from epochal.training.loop import Step
