@@ -65,7 +65,7 @@ def _classes(data: Fitted) -> LinearMap:
 
 
 def _several(data: Fitted) -> LinearMap:
-    from epochal.stats.multi_label import fit_multi_label_images
+    from epochal.stats.linear_answers import fit_multi_label_images
 
     return fit_multi_label_images(data.images, data.labels)
 
