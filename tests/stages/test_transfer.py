@@ -1,4 +1,4 @@
-"""A run begins from trained weights: what they know is measured, the strategy follows, and a model is on disk at once."""
+"""A run begins from trained weights: what they know is measured, the strategy follows, a model is on disk at once."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +13,9 @@ from epochal.models.adapted import FEATURES, Adapted
 from epochal.models.finetuning import MANY, RATE
 from epochal.stages import transfer
 from epochal.stages.artifact import ADAPTED, load_model
-from epochal.stages.baseline import fit_baselines
-from epochal.stages.inspect import Inspected
+from epochal.stages.inspected import Inspected
 from epochal.stages.session import Session
+from epochal.stages.starting import load_start
 from epochal.stages.transfer import begin_from, images_for_each, pixel_means
 from epochal.training.evaluation import predict
 from stages.conftest import Prepared
@@ -23,13 +23,13 @@ from stages.whole import Whole, copied, inspected_on
 
 
 def _ready(prepared: Prepared, finished: Whole, top: Path, **more: object) -> tuple[Session, Inspected]:
-    """Baselines are on disk, and the run shall begin from the finished one."""
+    """The data are inspected, and the run shall begin from the finished one."""
     start = str(finished.folder.path)
     return inspected_on(prepared.data, copied(prepared.folder, top / "run"), network__start=start, **more)
 
 
 def test_a_model_is_on_disk_before_any_step(prepared: Prepared, finished: Whole, tmp_path: Path) -> None:
-    """The fitted head on the earlier run's features tells stripes apart at once, and the file gives the same answers."""
+    """The fitted head on the earlier run's features tells stripes apart at once, and so does the file."""
     session, inspected = _ready(prepared, finished, tmp_path)
     begun = begin_from(session, inspected)
     model, facts = load_model(session.folder.model)
@@ -71,7 +71,7 @@ def test_each_strategy_trains_what_it_says(kind: str, prepared: Prepared, finish
 
 
 def test_rates_are_those_of_fine_tuning(prepared: Prepared, finished: Whole, tmp_path: Path) -> None:
-    """Where the network is trained on, the recipe gets AdamW below 1e-3, and the optimizer smaller rates further down."""
+    """A network that is trained on gets AdamW below 1e-3, and smaller rates further from the head."""
     session, inspected = _ready(prepared, finished, tmp_path, network__strategy="many-layers")
     begun = begin_from(session, inspected)
     optimizer = begun.optimizer(session.recipe, begun.model())
@@ -92,7 +92,7 @@ def test_what_the_user_chose_stays(prepared: Prepared, finished: Whole, tmp_path
 
 
 def test_a_second_start_gives_the_same(prepared: Prepared, finished: Whole, tmp_path: Path) -> None:
-    """Asked again, as in a run that is resumed, the network begins with the same weights and nothing is decided anew."""
+    """Asked again, as in a run that is resumed, the weights are the same and nothing is decided anew."""
     session, inspected = _ready(prepared, finished, tmp_path)
     first = begin_from(session, inspected).model().state_dict()
     decisions, models = (len(list(session.journal.select(kind))) for kind in ("decision", "model"))
@@ -121,7 +121,7 @@ def test_similarity_rests_on_training_images_alone(
         seen.append(rows)
         return whole(self, rows, epoch=epoch)
 
-    model, _ = transfer.load_start(session.recipe.network.start, inspected=inspected)
+    model, _ = load_start(session.recipe.network.start, inspected=inspected)
     monkeypatch.setattr(ArrayLoader, "batch", batch)
     read = transfer._features(session, inspected, model=model)
     assert set(np.concatenate(seen).tolist()) <= set(inspected.train.index.tolist())
@@ -156,7 +156,7 @@ def test_pixels_are_averaged_in_blocks() -> None:
 def test_the_start_may_be_a_network_of_another_size(prepared: Prepared, finished: Whole, tmp_path: Path) -> None:
     """Pictures are brought to the side that the earlier network knows."""
     session, inspected = _ready(prepared, finished, tmp_path, data__image_size=24)
-    model, origin = transfer.load_start(session.recipe.network.start, inspected=inspected)
+    model, origin = load_start(session.recipe.network.start, inspected=inspected)
     assert isinstance(model, Adapted)
     assert origin.sight.side == load_model(finished.folder.model)[1].image_size
     assert model(torch.zeros(1, 3, 24, 24)).shape == (1, len(inspected.task.names))

@@ -13,7 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from epochal.errors import SettingError
-from epochal.models.anatomy import Anatomy, anatomy, grid_for, idle_behind, pooled, stopped
+from epochal.models.anatomy import Anatomy, anatomy, grid_for, pooled
+from epochal.models.early_exit import PassedBy, first_tensor, idle_behind, stopped
 from epochal.models.head import find
 
 FEATURES = "features"  # what enters the head
@@ -80,7 +81,7 @@ class Adapted(nn.Module):
             stage = self.anatomy.stage(cut)
             self.grid = grid_for(stage, most=MOST_FEATURES)
             for name in idle_behind(network, example, at=cut):
-                network.set_submodule(name, nn.Identity())
+                network.set_submodule(name, PassedBy())
             self.cut_head = _zeros(stage.channels * self.grid**2, outputs)
             self.head_name = "cut_head"
 
@@ -157,8 +158,8 @@ class Adapted(nn.Module):
 
         def keep(name: str, output: object) -> None:
             stage = self.anatomy.stage(name)
-            said = output[0] if isinstance(output, tuple) else output
-            assert isinstance(said, Tensor)
+            said = first_tensor(output)
+            assert said is not None, name
             grid = grid_for(stage, most=MOST_FEATURES)
             found[name] = pooled(said.float(), channels=stage.channels, grid=grid)
 

@@ -7,8 +7,7 @@ into four. Works on any module that is called with a batch of images: nothing is
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from epochal.errors import SettingError
+from epochal.models.early_exit import first_tensor, still, watched
 
 _PARTS = 4  # of a network whose blocks all keep the size of the map
 _LEAST_LEVELS = 2  # sizes of map; with fewer it is a network of equal blocks
@@ -84,11 +84,11 @@ def anatomy(network: nn.Module, image: Float[Tensor, "1 c s s"]) -> Anatomy:
         nonlocal clock
         clock += 1
         # windows and heads that some networks count among the samples are no maps, nor is the picture as it came
-        said = _first(output)
+        said = first_tensor(output)
         if said is not None and said.ndim in {3, 4} and len(said) == len(image) and said.shape != image.shape:
             exits.extend(_Exit(clock=clock, stage=stage) for stage in _measured(name, said))
 
-    with _watched(network, enters=enters, leaves=leaves), still(network):
+    with watched(network, enters=enters, leaves=leaves), still(network):
         network(image)
     chosen = _levels(exits)
     if len(chosen) < _LEAST_LEVELS:
@@ -132,87 +132,6 @@ def pooled(output: Tensor, *, channels: int, grid: int) -> Float[Tensor, "n d"]:
     return nn.functional.adaptive_avg_pool2d(output, grid).flatten(1)
 
 
-def stopped(network: nn.Module, images: Tensor, *, at: str, entering: bool = False) -> Tensor:
-    """Give what leaves the module `at`, or enters it, and spare the rest of the forward pass.
-
-    Raises: SettingError if the module has no part in it.
-
-    >>> network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
-    >>> stopped(network, torch.ones(1, 1, 2, 2), at="1", entering=True)
-    tensor([[1., 1., 1., 1.]])
-    """
-
-    def enter(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        raise _Reached(inputs[0])
-
-    def leave(_module: nn.Module, _inputs: object, output: object) -> None:
-        said = _first(output)
-        assert said is not None, at
-        raise _Reached(said)
-
-    module = network.get_submodule(at)
-    hook = module.register_forward_pre_hook(enter) if entering else module.register_forward_hook(leave)
-    try:
-        network(images)
-    except _Reached as end:
-        return end.tensor
-    finally:
-        hook.remove()
-    raise SettingError(
-        f"{at} has no part in the forward pass of {type(network).__name__}.",
-        expected="a module that is used.",
-        remedy="take one of the stages that `anatomy` finds.",
-    )
-
-
-def idle_behind(network: nn.Module, image: Float[Tensor, "1 c h w"], *, at: str) -> list[str]:
-    """Name the outermost modules that a forward pass which ends at `at` never enters.
-
-    >>> idle_behind(nn.Sequential(nn.Flatten(), nn.Sequential(nn.Linear(4, 2))), torch.ones(1, 1, 2, 2), at="0")
-    ['1']
-    """
-    entered: set[str] = set()
-    with _watched(network, enters=entered.add, leaves=_nothing), still(network), torch.no_grad():
-        stopped(network, image, at=at)
-    idle: list[str] = []
-    for name, module in network.named_modules():
-        # a list of modules is never entered itself, and a module may use what its own parts hold
-        above = any(name.startswith(f"{outer}.") for outer in [*idle, *_leaves_among(entered)])
-        inside = any(used == name or used.startswith(f"{name}.") for used in entered)
-        if name and not above and not inside and any(True for _ in (*module.parameters(), *module.buffers())):
-            idle.append(name)
-    return idle
-
-
-@contextmanager
-def still(network: nn.Module) -> Iterator[None]:
-    """Evaluate inside; every module's mode and the random state are as before afterwards.
-
-    >>> layer = nn.Dropout()
-    >>> with still(layer): layer.training
-    False
-    >>> layer.training
-    True
-    """
-    modes = [(module, module.training) for module in network.modules()]
-    try:
-        for module, _ in modes:
-            module.training = False
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-
-
-class _Reached(Exception):
-    """No error: how a forward pass is ended early."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        super().__init__("reached")
-        self.tensor = tensor
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Exit:
     clock: int
@@ -221,12 +140,6 @@ class _Exit:
     @property
     def nesting(self) -> int:
         return self.stage.name.count(".")
-
-
-def _first(output: object) -> Tensor | None:
-    """What a module hands on: some give their state, or weights of attention, beside it."""
-    said = output[0] if isinstance(output, tuple) and output else output
-    return said if isinstance(said, Tensor) else None
 
 
 def _measured(name: str, output: Tensor) -> list[Stage]:
@@ -277,27 +190,3 @@ def _entry(parameter: str, entries: Mapping[str, int]) -> int:
     while owner not in entries:
         owner = owner.rpartition(".")[0]
     return entries[owner]
-
-
-def _leaves_among(names: set[str]) -> list[str]:
-    return [name for name in names if not any(other.startswith(f"{name}.") for other in names)]
-
-
-def _nothing(_name: str, _output: object) -> None:
-    return
-
-
-@contextmanager
-def _watched(
-    network: nn.Module, *, enters: Callable[[str], None], leaves: Callable[[str, object], None]
-) -> Iterator[None]:
-    hooks = []
-    for name, module in network.named_modules():
-        if name:
-            hooks.append(module.register_forward_pre_hook(lambda _module, _inputs, name=name: enters(name)))
-            hooks.append(module.register_forward_hook(lambda _module, _inputs, output, name=name: leaves(name, output)))
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
