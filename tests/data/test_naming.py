@@ -19,7 +19,8 @@ KEYS = ["set/images/a.jpg", "set/images/b.jpg", "set/images/sub/a.png", "set/ima
         ("b", 1),
         ("B.JPG", 1),
         ("images/b", 1),
-        ("/home/me/photos/b.jpg", 1),
+        ("D:\\photos\\b.jpg", 1),
+        ("/photos/2024/b.jpg", 1),
         ("a.jpg", 0),
         ("a.png", 2),
         ("sub/a", None),  # the folder below images is not a path from the table

@@ -116,3 +116,12 @@ def test_weights_without_shuffle() -> None:
             np.zeros((2, 1, 1, 1), np.uint8), np.arange(2), np.arange(2), batch_size=2, mean=[0.0], std=[1.0],
             weights=np.ones(2),
         )  # fmt: skip
+
+
+def test_one_weight_for_each_row() -> None:
+    """Weights of all samples for an index of some of them are refused."""
+    with pytest.raises(SettingError, match="There are 3 weights for 2 rows"):
+        ArrayLoader(
+            np.zeros((3, 1, 1, 1), np.uint8), np.arange(3), np.arange(2), batch_size=2, mean=[0.0], std=[1.0],
+            shuffle=True, weights=np.ones(3),
+        )  # fmt: skip

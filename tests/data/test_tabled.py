@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from epochal.data.catalogue import catalogue
@@ -128,3 +130,20 @@ def test_a_chosen_part_keeps_targets_and_problems(tmp_path: Path) -> None:
     assert part.targets is not None
     assert part.targets[1, 0] == 0.25
     assert list(part.problems) == [0]
+
+
+def test_a_parquet_table_reads_as_a_csv(tmp_path: Path) -> None:
+    """The same table as Parquet gives the same targets, with a missing value located by its row."""
+    files = tabled(VALUES | {"2.png": ""})
+    from_csv = made(files, tmp_path / "csv")
+    del files["targets.csv"]
+    names = list(VALUES)
+    values = [None if name == "2.png" else float(VALUES[name]) for name in names]
+    folder_of(files, tmp_path / "parquet")
+    pyarrow.parquet.write_table(pa.table({"file": names, "value": values}), tmp_path / "parquet" / "targets.parquet")
+    found = catalogue(open_source(tmp_path / "parquet"))
+    assert from_csv.targets is not None
+    assert found.targets is not None
+    np.testing.assert_array_equal(found.targets, from_csv.targets)
+    assert by_name(found) == {"2.png": "bad-target: targets.parquet, row 3: 'value' is empty, not a number"}
+    assert by_name(from_csv) == {"2.png": "bad-target: targets.csv, row 4: 'value' is empty, not a number"}

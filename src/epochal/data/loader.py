@@ -31,7 +31,8 @@ class ArrayLoader:
 
     Shapes: images (N, h, w, c); labels (N,), (N, k) or (N, h, w); index: the n rows that are used; weights (n,).
     Units: mean and std from 0 to 1.
-    Raises: SettingError if batch_size is below world_size, or rank is not below it, or weights come without shuffle.
+    Raises: SettingError if batch_size is below world_size, or rank is not below it, or weights come without shuffle or
+    are not one for each row.
 
     >>> images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)
     >>> loader = ArrayLoader(images, np.arange(5), np.array([1, 3, 4]), batch_size=2, mean=[0.0], std=[1 / 255])
@@ -59,18 +60,8 @@ class ArrayLoader:
         weights: Float[np.ndarray, " n"] | None = None,
     ) -> None:
         """Keep what is needed; nothing is read. `prefetch` None: a thread gathers ahead where that pays."""
-        if not 0 <= rank < world_size or batch_size < world_size:
-            raise SettingError(
-                f"batch_size is {batch_size}, rank {rank}, world_size {world_size}.",
-                expected="at least one sample for each process, and ranks from 0 to below world_size.",
-                remedy="raise batch_size, the number of samples of all processes together.",
-            )
-        if weights is not None and not shuffle:
-            raise SettingError(
-                "weights are given and shuffle is False.",
-                expected="shuffle=True: samples that are drawn by weight come in no order of their own.",
-                remedy="leave the weights out where samples are judged, not taught.",
-            )
+        _refuse_ranks(batch_size, rank=rank, world_size=world_size)
+        _refuse_weights(weights, len(index), shuffle=shuffle)
         self.batch_size = batch_size
         self.seed = seed
         self.shuffle = shuffle
@@ -139,6 +130,32 @@ class ArrayLoader:
             index=index.to(self.device, non_blocking=True),
             seed=self.seed,
             epoch=epoch,
+        )
+
+
+def _refuse_ranks(batch_size: int, *, rank: int, world_size: int) -> None:
+    if not 0 <= rank < world_size or batch_size < world_size:
+        raise SettingError(
+            f"batch_size is {batch_size}, rank {rank}, world_size {world_size}.",
+            expected="at least one sample for each process, and ranks from 0 to below world_size.",
+            remedy="raise batch_size, the number of samples of all processes together.",
+        )
+
+
+def _refuse_weights(weights: Float[np.ndarray, " n"] | None, count: int, *, shuffle: bool) -> None:
+    if weights is None:
+        return
+    if not shuffle:
+        raise SettingError(
+            "weights are given and shuffle is False.",
+            expected="shuffle=True: samples that are drawn by weight come in no order of their own.",
+            remedy="leave the weights out where samples are judged, not taught.",
+        )
+    if len(weights) != count:
+        raise SettingError(
+            f"There are {len(weights):,} weights for {count:,} rows.",
+            expected="one weight for each row of index.",
+            remedy="make them from the labels of these rows: class_weights(samples.targets).",
         )
 
 

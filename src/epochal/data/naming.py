@@ -9,6 +9,8 @@ from epochal.data.tabular import Sheet
 # A column names files when at least this share of its filled cells names a picture that exists: half of the pictures
 # of a download may be missing, a column of numbers that happen to be file names should not be taken.
 NAMED = 0.5
+# Cells of a column at which a glance is taken first.
+GLANCE = 1_000
 # A column whose cells look like names of pictures, found or not: the nearest miss in a message.
 LOOKS_NAMED = 0.5
 
@@ -94,14 +96,22 @@ def file_column(sheet: Sheet, names: Names) -> FileColumn | None:
     """The column that names most pictures, the first of equals; None where none does."""
     best: FileColumn | None = None
     for at, cells in enumerate(sheet.cells):
+        if _share(cells[:: max(1, len(cells) // GLANCE)], names) < NAMED / 2:
+            continue  # a column of a million numbers is not looked up cell by cell
         rows = tuple(names.find(cell) for cell in cells)
         filled = sum(1 for cell in cells if cell)
-        if not filled or sum(row is not None for row in rows) < NAMED * filled:
+        if sum(row is not None for row in rows) < NAMED * filled:
             continue
         found = FileColumn(at=at, rows=rows)
         if best is None or found.named > best.named:
             best = found
     return best
+
+
+def _share(cells: Sequence[str], names: Names) -> float:
+    """How many of the filled cells name a picture."""
+    filled = [cell for cell in cells if cell]
+    return sum(names.find(cell) is not None for cell in filled) / max(1, len(filled))
 
 
 def nearest_miss(sheet: Sheet, names: Names) -> str:

@@ -11,8 +11,8 @@ from epochal.errors import DataError, MissingExtra
 ENDINGS = (".csv", ".tsv", ".parquet", ".pq")
 # In this order where several cut the lines equally well.
 DELIMITERS = (",", ";", "\t", "|")
-# Lines that are looked at to choose the delimiter.
-LOOKED_AT = 200
+# Lines, and characters, that are looked at to choose the delimiter.
+LOOKED_AT, LOOKED_INTO = 200, 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +71,13 @@ def _sheet(lines: Sequence[tuple[int, list[str]]], *, name: str, decimal: str) -
     names = [cell.strip() for cell in lines[0][1]]
     width = max(len(names), *(len(row) for _, row in lines))
     names += [""] * (width - len(names))
-    rows = [[cell.strip() for cell in row] + [""] * (width - len(row)) for _, row in lines[1:]]
-    kept = [at for at in range(width) if names[at] or any(row[at] for row in rows)]
+    rows = [row if len(row) == width else row + [""] * (width - len(row)) for _, row in lines[1:]]
+    cells = [tuple(map(str.strip, column)) for column in zip(*rows, strict=True)]
+    kept = [at for at in range(width) if names[at] or any(cells[at])]
     return Sheet(
         name=name,
         columns=tuple(names[at] or f"column {at + 1}" for at in kept),
-        cells=tuple(tuple(row[at] for row in rows) for at in kept),
+        cells=tuple(cells[at] for at in kept),
         numbers=tuple(number for number, _ in lines[1:]),
         decimal=decimal,
     )
@@ -116,7 +117,7 @@ def _rows(text: str, delimiter: str) -> list[list[str]]:
 
 def _delimiter(text: str) -> str:
     """The sign that cuts most lines into as many cells as the first, and into more than one."""
-    start = "\n".join(text.splitlines()[:LOOKED_AT])
+    start = "\n".join(text[:LOOKED_INTO].splitlines()[:LOOKED_AT])
 
     def agreement(delimiter: str) -> tuple[float, int]:
         try:

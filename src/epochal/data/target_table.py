@@ -84,6 +84,8 @@ def find_table(source: Source, keys: Sequence[str]) -> TargetTable | None:
 
 def _candidates(entries: Sequence[Entry]) -> list[Entry]:
     """Tables at the top, below folders that everything shares, or one deeper in folders named as splits."""
+    if not any(is_table(entry.key) for entry in entries):
+        return []
     paths = [entry.key.split("/") for entry in entries]
     shared = 0
     while paths and all(len(path) > shared + 1 and path[shared] == paths[0][shared] for path in paths):
