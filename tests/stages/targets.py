@@ -11,7 +11,7 @@ from PIL import Image
 
 from pictures import encoded, folder_of
 
-COUNT = 120
+COUNT = 200
 
 
 def dial(value: float, *, side: int = 24) -> UInt8[np.ndarray, "side side 3"]:
@@ -23,7 +23,8 @@ def dial(value: float, *, side: int = 24) -> UInt8[np.ndarray, "side side 3"]:
     across = columns * np.cos(angle) + rows * np.sin(angle)
     hand = (np.abs(across) < 1.5) & (along > 0)
     pixels = 40 + 170 * hand[..., None] + dice.normal(0, 6, (side, side, 3))
-    return np.clip(pixels, 0, 255).astype(np.uint8)
+    face: UInt8[np.ndarray, "side side 3"] = np.clip(pixels, 0, 255).astype(np.uint8)
+    return face
 
 
 def dials() -> dict[str, bytes]:
@@ -38,21 +39,26 @@ def dials() -> dict[str, bytes]:
 
 
 def patches() -> dict[str, bytes]:
-    """Pictures of bright and of red patches on a dark ground, each with a mask; the border of each is unlabelled."""
+    """Pictures with a patch of lying and one of standing stripes, each with a mask; the borders are unlabelled.
+
+    Both have the same colours, so that no single pixel tells which it is.
+    """
     files = {}
     for number in range(48):
         split = "val" if number % 4 == 0 else "train"
         dice = np.random.default_rng(number)
-        pixels, mask = dice.normal(60, 10, (64, 96, 3)), np.zeros((64, 96), np.uint8)
-        for kind, color in ((1, (220, 220, 210)), (2, (200, 40, 40))):
-            top, left = dice.integers(0, 36), dice.integers(0, 60)
-            pixels[top : top + 26, left : left + 30] = color + dice.normal(0, 10, (26, 30, 3))
-            mask[top : top + 26, left : left + 30] = 3
-            mask[top + 2 : top + 24, left + 2 : left + 28] = kind
+        pixels, mask = dice.normal(90, 12, (64, 96, 3)), np.zeros((64, 96), np.uint8)
+        for kind in (1, 2):
+            top, left = dice.integers(0, 34), dice.integers(0, 14) + 48 * (kind - 1)
+            wave = 110 * np.sin(np.arange(30) * np.pi / 3 + dice.uniform(0, 6))
+            lines = wave[:, None] if kind == 1 else wave[None, :]
+            pixels[top : top + 30, left : left + 30] = 128 + lines[..., None] + dice.normal(0, 10, (30, 30, 3))
+            mask[top : top + 30, left : left + 30] = 3
+            mask[top + 2 : top + 28, left + 2 : left + 28] = kind
         pixels = np.clip(pixels, 0, 255).astype(np.uint8)
         files[f"{split}/images/{number:03d}.png"] = encoded(Image.fromarray(pixels))
         files[f"{split}/masks/{number:03d}.png"] = encoded(Image.fromarray(mask))
-    return files | {"classes.txt": b"ground\nbright\nred\nunlabelled\n"}
+    return files | {"classes.txt": b"ground\nlying\nstanding\nunlabelled\n"}
 
 
 def marks() -> dict[str, bytes]:

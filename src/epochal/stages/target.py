@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from epochal.errors import DataError
+from epochal.stats.circular import Circle
+from epochal.stats.circularity import find_circle
+from epochal.stats.ridge import block_features
 from epochal.tasks.classification import Classification
 from epochal.tasks.multi_label import MultiLabel
 from epochal.tasks.regression import Regression
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from epochal.data.table import SampleTable
     from epochal.stages.session import Session
 
+_CIRCLE_IMAGES, _CIRCLE_FEATURES = 2_000, 300
 _MASKS = 2_000  # training masks from which class shares are counted: more change them by less than they vary
 
 
@@ -38,15 +43,34 @@ def _multi_label(_session: Session, names: tuple[str, ...], train: Samples) -> T
     return MultiLabel.of(names, train.targets)
 
 
-def _regression(session: Session, names: tuple[str, ...], train: Samples) -> Task:  # noqa: PLR0917
-    period = _period(session, train)
-    periods = [period if period > 0 else None] * len(names)
-    return Regression.of(names, train.targets, periods=periods)
+def _regression(session: Session, names: tuple[str, ...], train: Samples) -> Task:  # noqa: PLR0917  one of a table
+    return Regression.of(names, train.targets, periods=_circles(session, names, train=train))
 
 
-def _period(session: Session, train: Samples) -> float:
-    """The length of the circle on which the values lie; 0 where they lie on a line."""
-    return max(session.recipe.data.period, 0.0)
+def _circles(session: Session, names: tuple[str, ...], *, train: Samples) -> list[Circle | None]:
+    """The circle on which each column of values lies, if any: as the user says, or as the images do."""
+    asked = session.recipe.data.period
+    if asked and "data.period" in session.chosen:
+        return [Circle(period=asked) if asked > 0 else None] * len(names)
+    known = session.journal.measured("data.circles")
+    if known is None:
+        known = _find_circles(session, names, train=train)
+    return [None if circle is None else Circle(**circle) for circle in known]
+
+
+def _find_circles(session: Session, names: tuple[str, ...], *, train: Samples) -> list[dict[str, float] | None]:
+    """Ask the training images of each column, and write down what they say."""
+    some = np.sort(np.random.default_rng(session.recipe.seed).permutation(train.index)[:_CIRCLE_IMAGES])
+    images = train.images[some].transpose(0, 3, 1, 2).astype(np.float32) / 255
+    features, found = block_features(images, at_most=_CIRCLE_FEATURES), []
+    for column, name in enumerate(names):
+        said = find_circle(features, train.labels[some][:, column])
+        session.progress.line(f"  {name}: {said.reason}")
+        found.append(None if said.circle is None else asdict(said.circle))
+        if len(names) == 1:
+            session.decide("data.period", said.period or -1.0, reason=said.reason)
+    session.measure("data.circles", found, note="the circle on which each column of values lies, if any")
+    return found
 
 
 def _segmentation(session: Session, names: tuple[str, ...], train: Samples) -> Task:  # noqa: PLR0917
