@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from epochal.stages import network, watching
+from epochal.stages.baseline import fit_baselines
 from epochal.stages.folder import RunFolder
 from epochal.stages.inspected import Inspected
 from epochal.stages.session import Session
+from stages.counted import Counted
 from stages.striped import striped_folder
 from stages.whole import Whole, copied, inspected_on
 
@@ -35,6 +38,17 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 def begun(prepared: Prepared, tmp_path: Path) -> tuple[Session, Inspected]:
     """A start of the program of one's own, where the first stage is done."""
     return inspected_on(prepared.data, copied(prepared.folder, tmp_path / "run"))
+
+
+@pytest.fixture
+def ready(begun: tuple[Session, Inspected], monkeypatch: pytest.MonkeyPatch) -> tuple[Session, Inspected]:
+    """Baselines are on disk; training takes 25 steps, five epochs, each of which is saved."""
+    monkeypatch.setattr(watching, "_SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(watching, "_GIVE_UP", 2.0)
+    monkeypatch.setattr(network, "TimedSteps", lambda _seconds: Counted(25))
+    session, inspected = begun
+    fit_baselines(session, inspected)
+    return session, inspected
 
 
 @pytest.fixture

@@ -18,8 +18,6 @@ from epochal.optim.plateau import Plateau
 from epochal.optim.regularization import MaxNorm, ProximalL1
 from epochal.optim.schedule_free import ScheduleFreeAdamW
 from epochal.recipe.recipe import Recipe
-from epochal.stages import network
-from epochal.stages.baseline import facts_for
 from epochal.stages.choices import (
     average_for,
     clip_norm,
@@ -33,16 +31,12 @@ from epochal.stages.choices import (
     write_plan,
     write_sparsity,
 )
-from epochal.stages.fit import Fit
 from epochal.stages.inspected import Inspected
-from epochal.stages.network import make_fit
 from epochal.stages.session import Session
-from epochal.stages.settling import settle_learning, settle_rate
 from epochal.tasks.classification import Classification
 from epochal.tasks.multi_label import MultiLabel
 from epochal.tasks.regression import Regression
 from epochal.tasks.segmentation import Segmentation
-from stages.counted import Counted
 
 TASK = Classification(classes=("cat", "dog"), counts=(7, 1))
 CLASSES = {
@@ -216,104 +210,6 @@ def test_sampling_weighs_rare_classes(begun: tuple[Session, Inspected]) -> None:
     assert weights is not None
     sums = np.bincount(train.targets, weights=weights)
     assert sums[0] == pytest.approx(sums[1])
-
-
-def _settled(begun: tuple[Session, Inspected], **changes: Any) -> tuple[Session, Inspected]:
-    session, inspected = begun
-    session.recipe = session.recipe.replace({key.replace("__", "."): value for key, value in changes.items()})
-    settle_learning(session, inspected.task)
-    settle_rate(session, sgd_lr=0.05, batch_size=16)
-    return session, inspected
-
-
-def _fit(begun: tuple[Session, Inspected], monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Fit:
-    monkeypatch.setattr(network, "TimedSteps", lambda _seconds: Counted(30))
-    session, inspected = _settled(begun, optimizer__batch_size=16, **changes)
-    return make_fit(session, inspected, facts=facts_for(inspected, "resnet", width=8), seconds=1.0)
-
-
-COMBINATIONS: list[dict[str, Any]] = [
-    *({"optimizer__name": name} for name in optimizers.NAMES),
-    *({"schedule__name": name} for name in shapes.NAMES),
-    {"averaging__name": "swa", "averaging__start": 0.5},
-    {"averaging__name": "none"},
-    {"optimizer__clip_norm": 1.0},
-    {"loss__name": "focal"},
-    {"loss__class_weights": "balanced"},
-    {"loss__prior_correction": 1.0},
-    {"data__sampling": "balanced"},
-    {"penalty__l1": 1e-4},
-    {"penalty__l1": 1e-5, "penalty__l2": 1e-4, "penalty__proximal": False},
-    {"penalty__max_norm": 3.0},
-]
-
-
-@pytest.mark.parametrize("changes", COMBINATIONS, ids=lambda each: "-".join(map(str, each.values())))
-def test_every_name_trains_and_is_looked_at(
-    begun: tuple[Session, Inspected], monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
-) -> None:
-    """Thirty steps with the settled settings lower the loss, and a look sees finite values."""
-    fit = _fit(begun, monkeypatch, **changes)
-    losses = [float(step.loss) for step in fit.steps()]
-    assert np.mean(losses[-5:]) < np.mean(losses[:5])
-    assert np.isfinite(fit.look().loss)
-    assert fit.best.look is not None
-
-
-STATEFUL: list[dict[str, Any]] = [
-    {"optimizer__name": "schedule-free"},
-    {"optimizer__name": "muon"},
-    {"averaging__name": "swa", "averaging__start": 0.2},
-    {"averaging__name": "none", "penalty__l1": 1e-4},
-    {"schedule__name": "plateau", "schedule__patience": 0},
-]
-
-
-@pytest.mark.parametrize("changes", STATEFUL, ids=lambda each: str(next(iter(each.values()))))
-def test_every_state_survives_a_stop(
-    begun: tuple[Session, Inspected], monkeypatch: pytest.MonkeyPatch, tmp_path: Any, changes: dict[str, Any]
-) -> None:
-    """Stopped after a look and taken up by new objects: the same losses, rates and looks to the last bit."""
-    whole, first, second = (_fit(begun, monkeypatch, **changes) for _ in range(3))
-    ends = []
-    for fit, rest in ((whole, None), (first, second)):
-        seen: list[tuple[float, float]] = []
-        current = fit
-        for step in fit.steps():
-            seen.append((float(step.loss), step.lr))
-            if step.number % 6 == 0:
-                current.look()
-            if rest is not None and step.number == 12:
-                fit.save(tmp_path / "train.pt")
-                rest.resume(tmp_path / "train.pt")
-                current = rest
-                break
-        if rest is not None:
-            for step in rest.steps():
-                seen.append((float(step.loss), step.lr))
-                if step.number % 6 == 0:
-                    rest.look()
-        ends.append((seen, current.look()))
-    assert ends[0] == ends[1]
-
-
-def test_what_schedule_free_keeps_is_its_average(
-    begun: tuple[Session, Inspected], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The best weights are those that the optimizer averaged, with statistics gathered for them."""
-    fit = _fit(begun, monkeypatch, optimizer__name="schedule-free")
-    for _ in fit.steps():
-        pass
-    fit.look()
-    optimizer = fit.update.optimizer
-    assert isinstance(optimizer, ScheduleFreeAdamW)
-    optimizer.eval()
-    for name, value in fit.model.named_parameters():
-        assert torch.equal(fit.best.weights[name], value.detach())
-    statistics = [name for name in fit.best.weights if name.endswith("running_mean")]
-    own = fit.model.state_dict()
-    assert statistics
-    assert not all(torch.equal(fit.best.weights[name], own[name]) for name in statistics)
 
 
 def test_the_plan_is_a_series_of_the_journal(begun: tuple[Session, Inspected]) -> None:

@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -12,13 +10,11 @@ import torch
 
 from epochal.ensembles.averaging import EMA
 from epochal.models.head import find
-from epochal.optim.plateau import PlateauRule, plateau_factor
-from epochal.optim.regularization import sparsity
 from epochal.recipe.journal import Journal
-from epochal.stages import network, watching
 from epochal.stages import train as train_module
+from epochal.stages import watching
 from epochal.stages.artifact import load_model
-from epochal.stages.baseline import facts_for, fit_baselines
+from epochal.stages.baseline import facts_for
 from epochal.stages.fit import Fit
 from epochal.stages.inspected import Inspected
 from epochal.stages.network import make_fit
@@ -26,40 +22,7 @@ from epochal.stages.session import Session
 from epochal.stages.train import train_network
 from epochal.training.checkpoint import previous
 from epochal.training.loop import Step
-from stages.conftest import Prepared
-from stages.counted import Counted
-from stages.whole import copied, inspected_on
-
-
-class Stopped(Exception):
-    """Stands for a kill: raised between two steps, it leaves the files as they are."""
-
-
-@pytest.fixture
-def ready(begun: tuple[Session, Inspected], monkeypatch: pytest.MonkeyPatch) -> tuple[Session, Inspected]:
-    """Baselines are on disk; training takes 25 steps, five epochs, each of which is saved."""
-    monkeypatch.setattr(watching, "_SAVE_SECONDS", 0.0)
-    monkeypatch.setattr(watching, "_GIVE_UP", 2.0)
-    monkeypatch.setattr(network, "TimedSteps", lambda _seconds: Counted(25))
-    session, inspected = begun
-    fit_baselines(session, inspected)
-    return session, inspected
-
-
-@contextmanager
-def _stopped_after(saves: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the training end abruptly after so many saves."""
-    whole, done = Fit.save, []
-
-    def save(self: Fit, path: object) -> None:
-        whole(self, path)  # type: ignore[arg-type]
-        done.append(path)
-        if len(done) == saves:
-            raise Stopped
-
-    with monkeypatch.context() as patched, pytest.raises(Stopped):  # noqa: PT012 - the body is what stops
-        patched.setattr(Fit, "save", save)
-        yield
+from stages.stopped import stopped_after
 
 
 def _told(session: Session, name: str) -> object:
@@ -97,7 +60,7 @@ def test_without_time_it_is_skipped_and_says_so(ready: tuple[Session, Inspected]
 def test_an_interrupted_training_goes_on(ready: tuple[Session, Inspected], monkeypatch: pytest.MonkeyPatch) -> None:
     """It resumes at the saved step, and the steps before it are not counted again."""
     session, inspected = ready
-    with _stopped_after(3, monkeypatch):
+    with stopped_after(3, monkeypatch):
         train_network(session, inspected)
     saved = session.journal.last("epoch")
     assert saved is not None
@@ -115,7 +78,7 @@ def test_what_was_learnt_is_used_even_when_the_time_is_up(
 ) -> None:
     """A checkpoint is finished in a second rather than thrown away."""
     session, inspected = ready
-    with _stopped_after(2, monkeypatch):
+    with stopped_after(2, monkeypatch):
         train_network(session, inspected)
     session.recipe = session.recipe.replace({"budget_seconds": 0.5})
     assert train_network(session, inspected)
@@ -127,7 +90,7 @@ def test_a_damaged_checkpoint_falls_back_and_says_so(
 ) -> None:
     """The one before it is taken, and the line names both."""
     session, inspected = ready
-    with _stopped_after(3, monkeypatch):
+    with stopped_after(3, monkeypatch):
         train_network(session, inspected)
     checkpoint = session.folder.checkpoint
     checkpoint.write_bytes(checkpoint.read_bytes()[:-50])
@@ -145,7 +108,7 @@ def test_with_every_checkpoint_damaged_it_begins_anew(
 ) -> None:
     """Training starts from the beginning in the time that is left, and the journal says why."""
     session, inspected = ready
-    with _stopped_after(2, monkeypatch):
+    with stopped_after(2, monkeypatch):
         train_network(session, inspected)
     for path in (session.folder.checkpoint, previous(session.folder.checkpoint)):
         path.write_bytes(b"damaged")
@@ -236,78 +199,3 @@ def test_calibration_changes_no_prediction(ready: tuple[Session, Inspected]) -> 
     assert after <= before + 1e-3
     model = load_model(session.folder.baseline("resnet"))[0]
     assert np.isfinite(find(model).weight.detach().numpy()).all()
-
-
-def _plateau(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half the rate after each look that is no better, from a high one; looks after each epoch, whatever the clock."""
-    monkeypatch.setattr(watching, "_LOOK_COST", float("inf"))
-    chosen = {
-        "optimizer.lr": 0.15, "schedule.name": "plateau", "schedule.patience": 0, "schedule.divide_by": 2.0,
-        "schedule.warmup": 0.0, "schedule.final": 0.0,
-    }  # fmt: skip
-    session.chosen |= set(chosen)
-    session.recipe = session.recipe.replace(chosen)
-
-
-def test_a_plateau_divides_the_rate_by_what_the_looks_saw(
-    ready: tuple[Session, Inspected], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The rate of each stretch follows from the validation losses before it, told in the journal (W4.3)."""
-    session, inspected = ready
-    _plateau(session, monkeypatch)
-    monkeypatch.setattr(network, "TimedSteps", lambda _seconds: Counted(60))
-    assert train_network(session, inspected)
-    epochs = list(session.journal.select("epoch"))
-    losses, rates = [event["val_loss"] for event in epochs], [event["lr"] for event in epochs]
-    rule = PlateauRule(divide_by=2.0, patience=0)
-    expected = [session.recipe.optimizer.lr * plateau_factor(losses[:i], rule=rule) for i in range(len(losses))]
-    assert rates == pytest.approx(expected)
-    assert rates[-1] < rates[0]
-
-
-def test_an_interrupted_plateau_goes_on_as_if_it_had_not_been(
-    ready: tuple[Session, Inspected], prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Rates, losses and scores of all looks equal those of a training that nobody stopped."""
-    told = []
-    for number in range(2):
-        session, inspected = inspected_on(prepared.data, copied(ready[0].folder, tmp_path / f"again{number}"))
-        _plateau(session, monkeypatch)
-        if number:
-            with _stopped_after(3, monkeypatch):
-                train_network(session, inspected)
-            session, inspected = inspected_on(prepared.data, session.folder)
-            _plateau(session, monkeypatch)
-        assert train_network(session, inspected)
-        last = {event["number"]: event for event in session.journal.select("epoch")}
-        told.append([(each["lr"], each["val_loss"], each["val_score"]) for _, each in sorted(last.items())])
-    assert told[0] == told[1]
-    assert len({lr for lr, _, _ in told[0]}) > 1
-
-
-def test_the_plan_of_the_rate_is_written_when_training_begins(
-    ready: tuple[Session, Inspected], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Once, before the first step, and not again by a resumed training (K3.4)."""
-    session, inspected = ready
-    with _stopped_after(2, monkeypatch):
-        train_network(session, inspected)
-    assert train_network(session, inspected)
-    (event,) = session.journal.select("series", name="train.lr_planned")
-    first = session.journal.last("epoch")
-    assert first is not None
-    assert event["x"][0] == 0
-    assert event["x"][-1] == 1
-    assert max(event["y"]) == pytest.approx(session.recipe.optimizer.lr, rel=0.02)
-
-
-def test_zeros_of_l1_are_reported_of_the_model_that_is_kept(ready: tuple[Session, Inspected]) -> None:
-    """The share in the journal is that of the file (W6.2)."""
-    session, inspected = ready
-    session.recipe = session.recipe.replace({"penalty.l1": 3e-3})
-    assert train_network(session, inspected)
-    model, _ = load_model(session.folder.baseline("resnet"))
-    found = sparsity(model).values()
-    share = sum(each.zeros for each in found) / sum(each.weights for each in found)
-    assert share > 0.01
-    assert _told(session, "train.sparsity") == pytest.approx(share, abs=2e-3)

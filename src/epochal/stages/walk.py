@@ -27,6 +27,7 @@ from epochal.stages.options import check_recipe_names, refuse_misfits
 from epochal.stages.progress import Progress, Quiet
 from epochal.stages.report import tell_verdict, write_report
 from epochal.stages.session import Session, refuse_inside
+from epochal.stages.settling import check_learning
 from epochal.stages.skeleton import check_skeleton
 from epochal.stages.train import train_network
 from epochal.training.distributed import launched
@@ -195,6 +196,7 @@ def walk(session: Session, source: Source | Catalogue) -> None:
     foothold(session, pictures)
     inspected = inspect(session, pictures)
     refuse_misfits(session, inspected)
+    check_learning(session, inspected.task)
     check_skeleton(session, inspected)
     fit_baselines(session, inspected)
     train_network(session, inspected)
