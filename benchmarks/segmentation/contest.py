@@ -31,15 +31,16 @@ _STEM_IMAGES = 64
 class Way:
     """How to train: the defaults for dense tasks unless said otherwise.
 
-    `transforms` are names with strengths; `falling` is the schedule, else the rate is constant; `flip` judges the mean
-    over an image and its mirror image.
+    `transforms` are names, all of one `strength`; `falling` is the schedule, else the rate is constant; `flip` judges
+    the mean over an image and its mirror image.
     """
 
     network: str = "encoder-decoder"
     options: dict[str, Any] = field(default_factory=dict)
     optimizer: dict[str, Any]
     batch_size: int = 8
-    transforms: Sequence[tuple[str, float]] = ()
+    transforms: Sequence[str] = ()
+    strength: float = 1.0
     loss: dict[str, Any] = field(default_factory=dict)
     falling: bool = True
     flip: bool = True
@@ -55,8 +56,9 @@ CHOSEN = Way(
         "norm_bias_lr": dense.NORM_BIAS_LR,
     },
     batch_size=dense.BATCH_SIZE,
-    transforms=dense.TRANSFORMS,
-    loss={"class_weights": dense.CLASS_WEIGHTS},
+    transforms=("flip", *dense.TRANSFORMS),
+    strength=dense.STRENGTH,
+    loss={"name": dense.LOSS, "class_weights": dense.CLASS_WEIGHTS},
 )
 BASELINE = Way(optimizer={"name": "adam", "lr": 3e-4}, falling=False, flip=False)
 
@@ -118,9 +120,7 @@ def trained(way: Way, learnt: Scenes, *, judged: Scenes, seconds: float, seed: i
         loss=task.loss(**way.loss),
         optimizer=build_optimizer(model, **way.optimizer),
         schedule=_schedule() if way.falling else schedules.constant(),
-        transforms=tuple(
-            each for name, strength in way.transforms for each in transforms([name], facts=facts, strength=strength)
-        ),
+        transforms=transforms(way.transforms, facts=facts, strength=way.strength),
     )
     pace, samples = ProcessorSeconds(seconds), 0
     for step in train(model, loader, update=update, runtime=RUNTIME, pace=pace):

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epochal.errors import SettingError
-from epochal.models.dense_sizing import MOST_EPOCHS, TRANSFORMS, dense_sized_for, relative_time
+from epochal.losses.mask_choice import MASK_LOSSES
+from epochal.models.dense_sizing import LOSS, MOST_EPOCHS, OPTIMIZER, TRANSFORMS, dense_sized_for, relative_time
 from epochal.models.encoder_decoder import WIDTH, encoder_decoder
 from epochal.optim.optimizer import NAMES as OPTIMIZERS
 from epochal.transforms.by_name import AUGMENTATIONS
@@ -54,9 +55,11 @@ def test_few_images_make_small_batches() -> None:
 
 
 def test_names_are_known() -> None:
-    """The optimizer and the transforms that go with a sizing are among those that a recipe names."""
-    assert "muon" in OPTIMIZERS
-    assert {name for name, _ in TRANSFORMS} <= set(AUGMENTATIONS)
+    """The optimizer, the loss and the transforms that go with a sizing are among those that a recipe names."""
+    assert OPTIMIZER in OPTIMIZERS
+    assert LOSS in MASK_LOSSES
+    assert set(TRANSFORMS) <= set(AUGMENTATIONS)
+    assert all("segmentation" not in AUGMENTATIONS[name].refused for name in TRANSFORMS)
 
 
 @pytest.mark.parametrize("nothing", ["train_samples", "seconds", "images_per_second"])

@@ -13,8 +13,8 @@ from epochal.models.encoder_decoder import WIDTH
 OPTIMIZER = "muon"
 LR, OTHER_LR = 0.02, 2e-3  # of hidden weights, and of the rest: biases, norms, the first and the last layer
 MOMENTUM, WEIGHT_DECAY, NORM_BIAS_LR = 0.95, 0.02, 1.0
-LABEL_SMOOTHING, CLASS_WEIGHTS = 0.0, "none"
-TRANSFORMS = (("flip", 1.0), ("zoom", 1.0), ("color-jitter", 0.5))  # names of `epochal.transforms.by_name`, strengths
+LOSS, CLASS_WEIGHTS, LABEL_SMOOTHING = "cross-entropy+dice", "none", 0.0
+TRANSFORMS, STRENGTH = ("zoom", "color-jitter"), 1.0  # beside flips: names of `epochal.transforms.by_name`
 WARMUP, FIRST_FACTOR, LAST_FACTOR = 0.1, 0.05, 0.01
 BATCH_SIZE = 8
 MOST_EPOCHS = 400

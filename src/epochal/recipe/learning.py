@@ -52,6 +52,9 @@ class OptimizerRecipe:
     )
     weight_decay: Annotated[float, Ge(0)] = about(1.33e-3, "decay of weights; never of norms and biases")
     norm_bias_lr: Annotated[float, Gt(0)] = about(64.0, "rate of norms and biases, as a multiple of lr")
+    other_lr: Annotated[float, Ge(0)] = about(
+        0.0, "muon: rate of what is no hidden weight (first and last layer, norms, biases); 0: 0.015 of lr"
+    )
     clip_norm: Annotated[float, Ge(0)] = about(0.0, "longest gradient, longer ones are scaled back to it; 0: any")
 
 

@@ -49,12 +49,17 @@ def optimizer_for(recipe: Recipe, model: nn.Module) -> Optimizer:
     >>> recipe = Recipe().replace({"optimizer.name": "adamw", "optimizer.lr": 1e-3, "optimizer.momentum": 0.8})
     >>> optimizer_for(recipe, nn.Linear(2, 1)).defaults["betas"]
     (0.8, 0.999)
+    >>> recipe = recipe.replace({"optimizer.name": "muon", "optimizer.other_lr": 0.5, "optimizer.norm_bias_lr": 2.0})
+    >>> [group["lr"] for group in optimizer_for(recipe, nn.Linear(2, 1)).param_groups]  # all of it is outermost
+    [0.5, 1.0]
     """
     table = recipe.optimizer
     adams = ("adam", "adamw", "nadam", "schedule-free")
     options: dict[str, Any] = {}
     if table.name in {"sgd", "muon"}:
         options = {"momentum": table.momentum, "nesterov": table.momentum > 0}
+        if table.name == "muon" and table.other_lr:
+            options["other_lr"] = table.other_lr
     elif table.name == "rmsprop":
         options = {"momentum": table.momentum}
     elif table.name in adams:

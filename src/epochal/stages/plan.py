@@ -68,12 +68,14 @@ def _plan_dense(session: Session, inspected: Inspected, *, seconds: float) -> Pl
     known = dense_sizing
     session.decide("optimizer.name", known.OPTIMIZER, reason=_DENSE_WHY)
     if session.recipe.optimizer.name == known.OPTIMIZER:
+        session.decide("optimizer.other_lr", known.OTHER_LR, reason=_DENSE_WHY)
         session.decide("optimizer.weight_decay", known.WEIGHT_DECAY, reason=_DENSE_WHY)
         session.decide("schedule.warmup", known.WARMUP, reason=_DENSE_WHY)
         session.decide("schedule.start", known.FIRST_FACTOR, reason=_DENSE_WHY)
         session.decide("schedule.final", known.LAST_FACTOR, reason=_DENSE_WHY)
-    names = tuple(name for name, _ in known.TRANSFORMS if name != "flip")
-    session.decide("transforms.names", names, reason=_DENSE_WHY)
+    session.decide("loss.name", known.LOSS, reason=_DENSE_WHY)
+    session.decide("transforms.names", known.TRANSFORMS, reason=_DENSE_WHY)
+    session.decide("transforms.strength", known.STRENGTH, reason=_DENSE_WHY)
     session.decide("transforms.crop_padding", 0, reason="zoom moves images as well")
     settle_learning(session, inspected.task)
     samples, speed = len(inspected.train), images_per_second(session, inspected)
