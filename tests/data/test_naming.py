@@ -48,6 +48,15 @@ def test_column_with_most_files_wins() -> None:
     assert found.named == 20
 
 
+def test_numbers_are_no_names_beside_names() -> None:
+    """Where the names are wrong, values that happen to be file names are not taken in their place."""
+    names = Names([f"{number}.png" for number in range(9)], top="")
+    rows = "".join(f"img_{number}.jpeg,{number}\n" for number in range(9))
+    sheet = parse(f"file,value\n{rows}".encode(), name="t.csv")
+    assert file_column(sheet, names) is None
+    assert nearest_miss(sheet, names).startswith("'file' names 0 pictures of 9")
+
+
 def test_half_of_the_files_may_be_missing() -> None:
     """A column still names files when half of them are not there, and no longer when more are gone."""
     sheet = parse(b"file,x\na.jpg,1\nb.jpg,2\nc.jpg,3\nd.jpg,4\n", name="t.csv")

@@ -133,7 +133,7 @@ def _named(columns: Sequence[Column]) -> str:
 
 _REASONS = {
     "counter": "counts the rows", "constant": "never changes", "texts": "hardly ever says the same twice",
-    "nothing": "is empty", "numbers": "holds numbers", "few": "holds whole numbers of few values",
+    "nothing": "holds no value", "numbers": "holds numbers", "few": "holds whole numbers of few values",
     "marks": "holds 0 and 1", "words": "holds words", "lists": "holds lists of words",
 }  # fmt: skip
 

@@ -93,9 +93,15 @@ class FileColumn:
 
 
 def file_column(sheet: Sheet, names: Names) -> FileColumn | None:
-    """The column that names most pictures, the first of equals; None where none does."""
+    """The column that names most pictures, the first of equals; None where none does.
+
+    Where a column looks like names of pictures, numbers that happen to be file names are none.
+    """
     best: FileColumn | None = None
+    looks = [_looks(cells[:: max(1, len(cells) // GLANCE)]) for cells in sheet.cells]
     for at, cells in enumerate(sheet.cells):
+        if any(looks) and not looks[at]:
+            continue
         if _share(cells[:: max(1, len(cells) // GLANCE)], names) < NAMED / 2:
             continue  # a column of a million numbers is not looked up cell by cell
         rows = tuple(names.find(cell) for cell in cells)
@@ -106,6 +112,11 @@ def file_column(sheet: Sheet, names: Names) -> FileColumn | None:
         if best is None or found.named > best.named:
             best = found
     return best
+
+
+def _looks(cells: Sequence[str]) -> bool:
+    filled = [cell for cell in cells if cell]
+    return bool(filled) and sum(map(has_image_ending, filled)) >= LOOKS_NAMED * len(filled)
 
 
 def _share(cells: Sequence[str], names: Names) -> float:
@@ -121,17 +132,14 @@ def nearest_miss(sheet: Sheet, names: Names) -> str:
     >>> nearest_miss(parse(b"photo,x\na.jpg,1\nc.jpg,2\nd.jpg,4\n", name="t.csv"), Names(["a.jpg"], top=""))
     "'photo' names 1 picture of 3, not for example c.jpg"
     """
-    told: list[tuple[int, int, str]] = []
+    told: list[tuple[bool, int, str]] = []
     for column, cells in zip(sheet.columns, sheet.cells, strict=True):
         filled = [cell for cell in cells if cell]
         missed = [cell for cell in filled if names.find(cell) is None]
-        looks = sum(has_image_ending(cell) for cell in filled)
-        if filled and (len(missed) < len(filled) or looks >= LOOKS_NAMED * len(filled)):
-            hit = len(filled) - len(missed)
-            pictures = "picture" if hit == 1 else "pictures"
-            told.append(
-                (hit, looks, f"{column!r} names {hit:,} {pictures} of {len(filled):,}, not for example {missed[0]}")
-            )
+        hit = len(filled) - len(missed)
+        if missed and (hit or _looks(cells)):
+            count = f"{hit:,} picture{'' if hit == 1 else 's'} of {len(filled):,}"
+            told.append((_looks(cells), hit, f"{column!r} names {count}, not for example {missed[0]}"))
     if not told:
         return "no cell of " + ", ".join(repr(column) for column in sheet.columns) + " is the name of a picture"
     return max(told, key=lambda one: one[:2])[2]
