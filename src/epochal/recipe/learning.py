@@ -104,7 +104,7 @@ class AveragingRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PenaltyRecipe:
-    """What keeps weights small or few, beside the decay of the optimizer; never of norms and biases (W6, K4.8)."""
+    """What keeps weights small or few, beside the decay of the optimizer; never of norms and biases (W6.1, K4.8)."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = CLOSED
 

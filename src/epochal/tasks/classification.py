@@ -124,12 +124,7 @@ class Classification:
         set_prior_bias_(model, self.counts)
 
     def loss(self, *, smoothing: float = 0.0, **options: Any) -> ClassLoss:
-        """The loss of a batch: logits and labels in, one value per sample out, in nats.
-
-        `options` are those of `epochal.losses.by_name.ClassLoss`: its name, class weights, prior correction, gamma.
-
-        Raises: SettingError for a name that is no loss of classes, or figures that cannot work.
-        """
+        """The loss of a batch, in nats; `options` and what it raises are those of `epochal.losses.by_name.ClassLoss`."""
         return ClassLoss(counts=self.counts, smoothing=smoothing, **options)
 
     def initial_loss(self, *, smoothing: float = 0.0, prior_bias: bool = True, **options: Any) -> float:
