@@ -10,7 +10,7 @@ import torch
 from epochal.data.loader import ArrayLoader
 from epochal.errors import SettingError
 from epochal.models.adapted import FEATURES, Adapted
-from epochal.models.finetuning import MANY, RATE
+from epochal.models.finetuning import MANY, RATE, SHRINK
 from epochal.stages import transfer
 from epochal.stages.artifact import ADAPTED, load_model
 from epochal.stages.inspected import Inspected
@@ -71,14 +71,15 @@ def test_each_strategy_trains_what_it_says(kind: str, prepared: Prepared, finish
 
 
 def test_rates_are_those_of_fine_tuning(prepared: Prepared, finished: Whole, tmp_path: Path) -> None:
-    """A network that is trained on gets AdamW below 1e-3, and smaller rates further from the head."""
+    """A network that is trained on gets AdamW below 1e-3, at the benchmark's rates for its stages."""
     session, inspected = _ready(prepared, finished, tmp_path, network__strategy="many-layers")
     begun = begin_from(session, inspected)
     optimizer = begun.optimizer(session.recipe, begun.model())
-    rates = sorted({group["lr"] for group in optimizer.param_groups})
     assert session.recipe.optimizer.name == "adamw"
-    assert session.recipe.optimizer.lr == max(rates) == RATE < 1e-3
-    assert len(rates) > 1
+    assert session.recipe.optimizer.lr == RATE < 1e-3
+    assert {group["lr"] for group in optimizer.param_groups} == {
+        RATE * SHRINK**behind for behind in range(len(begun.model().anatomy.stages))
+    }
 
 
 def test_what_the_user_chose_stays(prepared: Prepared, finished: Whole, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from epochal.stages.artifact import ADAPTED, load_model
 
 if TYPE_CHECKING:
     from epochal.stages.artifact import Facts
-    from epochal.stages.inspect import Inspected
+    from epochal.stages.inspected import Inspected
 
 
 def load_start(start: str, *, inspected: Inspected) -> tuple[Adapted, Origin]:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from epochal.recipe.recipe import Recipe
     from epochal.stages.artifact import Facts
-    from epochal.stages.inspect import Inspected
+    from epochal.stages.inspected import Inspected
     from epochal.stages.session import Session
 
 FITTED = "transfer"  # the model with a fitted head on fixed features
