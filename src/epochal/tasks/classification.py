@@ -124,7 +124,7 @@ class Classification:
         set_prior_bias_(model, self.counts)
 
     def loss(self, *, smoothing: float = 0.0, **options: Any) -> ClassLoss:
-        """The loss of a batch, in nats; `options` and what it raises are those of `epochal.losses.by_name.ClassLoss`."""
+        """The loss of a batch, in nats; `options` and errors are those of `epochal.losses.by_name.ClassLoss`."""
         return ClassLoss(counts=self.counts, smoothing=smoothing, **options)
 
     def initial_loss(self, *, smoothing: float = 0.0, prior_bias: bool = True, **options: Any) -> float:
