@@ -34,16 +34,18 @@ def foothold(session: Session, source: Source | Catalogue) -> None:
         return
     pictures = source if isinstance(source, Catalogue) else catalogue(source)
     files = len(pictures.entries)
+    if pictures.kind != "classification":  # the others begin with files that are few, or slow to read anyhow
+        return
     if files <= _FILES or files * _SECONDS_PER_FILE < _SHARE * session.budget:
         return
     with session.stage("foothold", title=f"A first linear model, of {_FILES:,} of {files:,} files"):
         size = session.recipe.data.image_size if "data.image_size" in session.chosen else None
-        _fit(session, scan(pictures, size=size, limit=_FILES))
+        _fit(session, scan(pictures, size=size, limit=_FILES), pictures=pictures)
 
 
-def _fit(session: Session, scanned: Scan) -> None:
+def _fit(session: Session, scanned: Scan, *, pictures: Catalogue) -> None:
     rows = np.random.default_rng(session.recipe.seed).permutation(
-        certain_train(scanned.table, seed=session.recipe.seed)
+        certain_train(scanned.table, seed=session.recipe.seed, pictures=pictures)
     )
     held, used = rows[::_HELD_OUT], np.setdiff1d(rows, rows[::_HELD_OUT])
     images, labels = scanned.images.array, scanned.table.labels

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from epochal.checks import distribution, duplicates, files
 from epochal.data.catalogue import Catalogue, catalogue
+from epochal.data.frames import neighbours
 from epochal.data.listing import changes, pack
 from epochal.data.loader import ArrayLoader
 from epochal.data.scan import Scan, scan
@@ -57,9 +58,11 @@ def _inspected(session: Session, source: Source | Catalogue) -> tuple[Inspected,
     scanned = _scan(session, pictures)
     recipe = session.recipe
     given = {scanned.table[row].split for row in range(len(scanned.table))}
+    films = _are_films(session, scanned)
     table = assign_splits(
         scanned.table,
         seed=recipe.seed,
+        films=films,
         val=recipe.data.validation_fraction if "data.validation_fraction" in session.chosen else None,
         test=recipe.data.test_fraction if "data.test_fraction" in session.chosen else None,
     )
@@ -81,6 +84,18 @@ def _inspected(session: Session, source: Source | Catalogue) -> tuple[Inspected,
         carved=tuple(name for name in ("val", "test") if name not in given),
         runtime=runtime,
     ), scanned
+
+
+def _are_films(session: Session, scanned: Scan) -> bool:
+    """Whether files that follow each other in name are frames of one film, which must stay on one side of a split."""
+    known = session.journal.measured("data.films")
+    if known is None:
+        found = neighbours(scanned.table, scanned.images.array)
+        known = found.frames
+        session.measure("data.films", known, note=found.sentence())
+        if known:
+            session.progress.line(f"  {found.sentence()}")
+    return bool(known)
 
 
 def _scan(session: Session, pictures: Catalogue) -> Scan:
