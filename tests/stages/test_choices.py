@@ -218,6 +218,7 @@ def test_the_plan_is_a_series_of_the_journal(begun: tuple[Session, Inspected]) -
     write_plan(session)
     event = session.journal.last("series", name="train.lr_planned")
     assert event is not None
+    assert event["over"] == "progress"
     assert (event["x"], event["y"]) == planned_rates(session.recipe)
     assert max(event["y"]) == pytest.approx(session.recipe.optimizer.lr, rel=0.02)
 

@@ -108,7 +108,7 @@ def planned_rates(recipe: Recipe, *, points: int = 101) -> tuple[list[float], li
 def write_plan(session: Session) -> None:
     """The planned learning rate as a series of the journal, to be drawn beside the actual one."""
     shares, rates = planned_rates(session.recipe)
-    session.write("series", name="train.lr_planned", x=shares, y=rates, unit="")
+    session.write("series", name="train.lr_planned", over="progress", x=shares, y=rates, unit="")
 
 
 def loss_for(recipe: Recipe, task: Task) -> Callable[[Tensor, Tensor], Tensor]:
