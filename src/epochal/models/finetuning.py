@@ -95,6 +95,13 @@ def prepare_(model: Adapted, kind: Kind) -> int:
 
     `last-layers` trains the last stage and the head; `many-layers` all but the first stage, whose filters for edges
     and colours serve any picture; the other two only the head.
+
+    >>> from epochal.models.adapted import Sight
+    >>> from epochal.models.simple import SmallConvNet
+    >>> net = SmallConvNet(channels_in=3, classes=10, image_size=32)
+    >>> model = Adapted(net, sight=Sight(side=32, mean=(0.5,) * 3, std=(0.25,) * 3), channels_in=3, outputs=2)
+    >>> prepare_(model, "many-layers") > prepare_(model, "last-layers") > prepare_(model, "linear")
+    True
     """
     stages = len(model.anatomy.stages)
     return freeze_(model, upto={"last-layers": max(stages - 1, 1), "many-layers": 1}.get(kind, stages))
@@ -141,6 +148,13 @@ def layered_optimizer(
     """AdamW over `layered_groups`.
 
     Raises: SettingError for a rate of 1e-3 or more, or where nothing is left to learn.
+
+    >>> from epochal.models.adapted import Sight
+    >>> from epochal.models.simple import SmallConvNet
+    >>> net = SmallConvNet(channels_in=3, classes=10, image_size=32)
+    >>> model = Adapted(net, sight=Sight(side=32, mean=(0.5,) * 3, std=(0.25,) * 3), channels_in=3, outputs=2)
+    >>> max(group["lr"] for group in layered_optimizer(model, lr=4e-4).param_groups)
+    0.0004
     """
     groups = layered_groups(model, lr=lr, shrink=shrink, weight_decay=weight_decay)
     if not groups:
@@ -153,6 +167,15 @@ def set_head_(model: Adapted, fitted: LinearMap) -> None:
     """Put a fitted linear map in place of the head.
 
     Raises: SettingError where the sizes differ.
+
+    >>> import numpy as np
+    >>> from epochal.models.adapted import Sight
+    >>> from epochal.models.simple import SmallConvNet
+    >>> net = SmallConvNet(channels_in=3, classes=10, image_size=32)
+    >>> model = Adapted(net, sight=Sight(side=32, mean=(0.5,) * 3, std=(0.25,) * 3), channels_in=3, outputs=2)
+    >>> set_head_(model, LinearMap(weight=np.ones((2, 128), np.float32), bias=np.zeros(2, np.float32)))
+    >>> model.head.weight.sum().item()
+    256.0
     """
     head = model.head
     if tuple(head.weight.shape) != fitted.weight.shape:

@@ -98,12 +98,13 @@ def _module(package: str, *, part: str = "") -> Any:
     try:
         return importlib.import_module(package + part)
     except ImportError as error:
-        raise MissingExtra.of(package, extra=package, needed_for=f"the network {package}:NAME") from error
+        missing = (error.name or package).partition(".")[0]  # timm needs torchvision
+        raise MissingExtra.of(missing, extra=package, needed_for=f"the network {package}:NAME") from error
     except RuntimeError as error:  # torchvision for another torch: its operators are not there
         raise MissingExtra(
             f"The package {package} is installed and does not work beside this torch: {_line(error)}.",
-            expected=f"{package} and torchvision built for the torch that is installed.",
-            remedy=f"install torch, torchvision and {package} together, from one index.",
+            expected="torch and torchvision built for each other.",
+            remedy=f"install torch, torchvision and epochal[{package}] together, from one index.",
         ) from error
 
 

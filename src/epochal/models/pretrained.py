@@ -132,6 +132,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """Read a safetensors file, or the one in a folder.
 
     Raises: DataError for another format: unpickling a stranger's file would run a stranger's code.
+
+    >>> read_weights(Path("weights.pth"))
+    Traceback (most recent call last):
+    ...
+    epochal.errors.DataError: weights.pth may hold code that runs when it is read. Expected: a safetensors file. ...
     """
     file = path / "model.safetensors" if path.is_dir() else path
     if file.suffix in _PICKLES:
