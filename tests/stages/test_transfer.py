@@ -35,9 +35,9 @@ def test_a_model_is_on_disk_before_any_step(prepared: Prepared, finished: Whole,
     model, facts = load_model(session.folder.model)
     loader = inspected.loader(inspected.val, batch_size=40)
     said = predict(model, loader, runtime=inspected.runtime)
-    assert facts.network == ADAPTED
     assert inspected.task.score(said.outputs.numpy(), inspected.val.targets).value > 0.9
-    assert begun.images_per_second > 0
+    assert begun.facts.network == facts.network == ADAPTED
+    assert session.journal.measured("train.images_per_second") > 0
     assert session.journal.last("model", name=transfer.FITTED)["adopted"]  # type: ignore[index]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ from jaxtyping import Float32, Num, UInt8
 from epochal.errors import SettingError
 from epochal.models import finetuning
 from epochal.models.adapted import FEATURES, Adapted
-from epochal.models.head import find
 from epochal.stages.adoption import consider
 from epochal.stages.artifact import ADAPTED, save_model
 from epochal.stages.baseline import facts_for
@@ -42,11 +42,12 @@ if TYPE_CHECKING:
     from epochal.stages.inspected import Inspected
     from epochal.stages.session import Session
 
-FITTED = "transfer"  # the model with a fitted head on fixed features
+STAGE = FITTED = "transfer"  # the stage, and the model with a fitted head on fixed features
 _READ, _SHARE = 20_000, 0.1  # images whose features are read, at most; of the budget that is left
 _LEAST = 200  # images that are read however long it takes
 _COMPARED = 2000  # images on which stages are compared: an interval of about two points
 _SVM_IMAGES = 3000
+_STEP = 2.5  # times a forward pass, the least that a training step costs: what seconds_to_evaluate assumes
 _PIXEL_CELLS = 12  # along each side: as many numbers as the linear baseline keeps of a colour picture
 _VALUES_LIKE_CLASSES = 10  # a measured value asks for as many images as so many classes
 _BATCHES, _MANY_IMAGES = (32, 128), 2000  # samples a step, below and from so many images
@@ -54,14 +55,10 @@ _BATCHES, _MANY_IMAGES = (32, 128), 2000  # samples a step, below and from so ma
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Begun:
-    """A network from elsewhere with its head fitted, and what is to be trained of it.
-
-    `images_per_second` is how fast it can be trained, judged by how fast its features were read.
-    """
+    """A network from elsewhere with its head fitted, and what is to be trained of it."""
 
     facts: Facts
     strategy: finetuning.Strategy
-    images_per_second: float
     _model: Adapted
 
     def model(self) -> Adapted:
@@ -86,14 +83,13 @@ class _Read:
     features: Mapping[str, Float32[np.ndarray, "n _"]]
     pixels: Float32[np.ndarray, "n d"]
     targets: Num[np.ndarray, "n ..."]
-    images_per_second: float
 
 
 def begin_from(session: Session, inspected: Inspected) -> Begun:
     """Load what `network.start` names, decide the strategy, and put a model with a fitted head on disk if it is better.
 
-    Decides `network.strategy`, and the rates of fine-tuning where that trains. Asked again in a run that was resumed,
-    it gives the same.
+    Decides `network.strategy`, and the rates of fine-tuning where that trains; measures how fast this network trains,
+    for all that is planned from there on. Asked again in a run that was resumed, it gives the same.
 
     Raises: SettingError for a task with an answer for each pixel or a start that names nothing; MissingExtra,
     DataError or CheckpointError where the network cannot be had.
@@ -103,9 +99,19 @@ def begin_from(session: Session, inspected: Inspected) -> Begun:
             f"network.start is {session.recipe.network.start!r}, and the task {inspected.task.name}.",
             expected="a task with one answer for each picture.", remedy="leave network.start out.",
         )  # fmt: skip
+    start = session.recipe.network.start
+    again = session.journal.finished(STAGE)
+    with nullcontext() if again else session.stage(STAGE, title=f"Beginning from {start}"):
+        begun = _begun(session, inspected)
+        if not again:
+            _keep(session, inspected, begun=begun)
+    return begun
+
+
+def _begun(session: Session, inspected: Inspected) -> Begun:
     model, origin = load_start(session.recipe.network.start, inspected=inspected)
     read = _features(session, inspected, model=model)
-    strategy, stage = _decide(session, inspected, model=model, read=read)
+    strategy, stage = _decide(session, inspected, read=read)
     options: dict[str, Any] = {"origin": origin.describe()}
     if strategy.kind == "svm":
         options["cut"] = stage
@@ -113,11 +119,10 @@ def begin_from(session: Session, inspected: Inspected) -> Begun:
     head = _fitted(inspected, read.features[stage], targets=read.targets, kind=strategy.kind)
     finetuning.set_head_(model, head)
     finetuning.prepare_(model, strategy.kind)
-    facts = facts_for(inspected, ADAPTED, flip=session.recipe.transforms.flip, **options)
     if strategy.trains:
         _decide_rates(session, images=len(inspected.train))
-    _keep(session, inspected, model=model, facts=facts)
-    return Begun(facts=facts, strategy=strategy, images_per_second=read.images_per_second, _model=model)
+    facts = facts_for(inspected, ADAPTED, flip=session.recipe.transforms.flip, **options)
+    return Begun(facts=facts, strategy=strategy, _model=model)
 
 
 @torch.inference_mode()
@@ -144,12 +149,9 @@ def _features(session: Session, inspected: Inspected, *, model: Adapted) -> _Rea
     if isinstance(inspected.task, Regression):
         targets = inspected.task.encode(targets)
     session.measure("transfer.images", done, note=f"training images whose features were read, in {spent:.1f} s")
-    return _Read(
-        features=features,
-        pixels=pixel_means(train.images[rows[:_COMPARED]]),
-        targets=targets,
-        images_per_second=done / max(spent, 1e-6) / 2.5,  # a training step costs about so much more
-    )
+    speed = done / max(spent, 1e-6) / _STEP
+    session.measure("train.images_per_second", round(speed, 1), unit="images/s", note="from reading the features")
+    return _Read(features=features, pixels=pixel_means(train.images[rows[:_COMPARED]]), targets=targets)
 
 
 def pixel_means(images: UInt8[np.ndarray, "n h w c"]) -> Float32[np.ndarray, "n d"]:
@@ -163,7 +165,7 @@ def pixel_means(images: UInt8[np.ndarray, "n h w c"]) -> Float32[np.ndarray, "n 
     return np.ascontiguousarray(np.matmul(np.matmul(rows, planes), columns.T).reshape(len(images), -1))
 
 
-def _decide(session: Session, inspected: Inspected, *, model: Adapted, read: _Read) -> tuple[finetuning.Strategy, str]:
+def _decide(session: Session, inspected: Inspected, *, read: _Read) -> tuple[finetuning.Strategy, str]:
     """The strategy, and the stage whose features its head reads."""
     some = slice(_COMPARED)
     features = {name: each[some] for name, each in read.features.items()}
@@ -173,7 +175,6 @@ def _decide(session: Session, inspected: Inspected, *, model: Adapted, read: _Re
     strategy = chosen if kind == "auto" else finetuning.Strategy(kind=kind, reason=chosen.reason)
     kind = strategy.kind
     session.progress.line(f"  {session.recipe.network.start}: {kind}; {chosen.reason}")
-    assert {stage.name for stage in model.anatomy.stages[:-1]} == set(features) - {FEATURES}
     return strategy, found.stage if kind == "svm" else FEATURES
 
 
@@ -236,17 +237,15 @@ def _decide_rates(session: Session, *, images: int) -> None:
         session.decide(key, value, reason=tuned)
 
 
-def _keep(session: Session, inspected: Inspected, *, model: Adapted, facts: Facts) -> None:
-    """Calibrate the model with the fitted head, and make it the run's model if it is better; once in a run."""
-    if session.journal.last("model", name=FITTED) is not None:
-        return
-    kept = copy.deepcopy(model)
+def _keep(session: Session, inspected: Inspected, *, begun: Begun) -> None:
+    """Calibrate the model with the fitted head, and make it the run's model if it is better."""
+    kept = begun.model()
     loader = inspected.loader(inspected.val, batch_size=looking_batch(inspected))
     said = predict(kept, loader, runtime=inspected.runtime, keep=inspected.task.evidence).outputs.cpu().numpy()
     found = inspected.task.temperature(said, labels_of(inspected, inspected.val))
     with torch.no_grad():
-        for values in find(kept).parameters():
+        for values in kept.head.parameters():
             values.div_(found)
     path = session.folder.baseline(FITTED)
-    save_model(path, kept, facts=facts)
+    save_model(path, kept, facts=begun.facts)
     consider(session, inspected, name=FITTED, path=path)
