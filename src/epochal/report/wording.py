@@ -20,7 +20,7 @@ def share(value: float | None) -> str:
     """
     if value is None:
         return ABSENT
-    if round(value, 9) in {0, 1}:  # sums of shares miss them by less
+    if round(value, 6) in {0, 1}:  # sums of shares miss them by less
         return f"{value * 100:.0f}"
     shown = [f"{value * 100:.{digits}f}" for digits in (1, 2, 3)]
     return next((each for each in shown if float(each) not in {0, 100}), shown[-1])
