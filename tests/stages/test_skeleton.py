@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from epochal.checks.batch import describe_batch
+from epochal.checks.construction import ARCHITECTURE_RULES
 from epochal.errors import CheckFailed
 from epochal.stages import skeleton
 from epochal.stages.inspected import Inspected
@@ -66,6 +67,16 @@ def test_a_batch_that_is_broken_stops_the_run(
     assert caught.value.exit_code == 3
     assert caught.value.remedy
     assert not session.journal.finished("skeleton")
+
+
+def test_the_architecture_is_judged(begun: tuple[Session, Inspected]) -> None:
+    """The untrained network is looked over: our own passes each rule, a batch of 4 over batch statistics does not."""
+    session, inspected = begun
+    session.recipe = session.recipe.replace({"optimizer.batch_size": 4})
+    check_skeleton(session, inspected)
+    verdicts = {event["rule"]: event["passed"] for event in session.journal.select("check") if "rule" in event}
+    judged = {rule.name: verdicts[rule.name] for rule in ARCHITECTURE_RULES}
+    assert [name for name, passed in judged.items() if not passed] == ["small-batch-norm"]
 
 
 class _Blind(nn.Module):

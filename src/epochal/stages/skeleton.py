@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from epochal.checks.architecture import describe_architecture
 from epochal.checks.batch import describe_batch
+from epochal.checks.construction import ARCHITECTURE_RULES
 from epochal.checks.experiments import dependence, initial_loss, repeat
 from epochal.checks.first_loss import RULES as FIRST_LOSS_RULES
 from epochal.checks.first_loss import first_loss
@@ -115,7 +117,10 @@ def _check_start(session: Session, inspected: Inspected, *, batch: Batch) -> lis
     seed_everything(session.recipe.seed)
     model = _network(inspected)
     inspected.task.prepare_(model)
-    findings = _check_first_loss(session, inspected, model=model, batch=batch)
+    size = session.recipe.optimizer.batch_size
+    built = describe_architecture(model, smaller(batch.images[:4]), batch_size=size)
+    findings = session.judge(ARCHITECTURE_RULES, built)
+    findings += _check_first_loss(session, inspected, model=model, batch=batch)
     reach = dependence(model, smaller(batch.images[:_BY_HEART]))
     findings += session.judge(DEPENDENCE_RULES, reach)
     twice = repeat(lambda: _two_steps(session, inspected), start=lambda name: name.startswith("start."))
