@@ -153,7 +153,15 @@ def test_lowers_the_loss_and_resumes() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"momentum": 1.0}, {"scale": "none"}, {"lr": -1.0}, {"weight_decay": -1.0}, {"betas": (0.9, 1.0)}, {"x": 1}],
+    [
+        {"momentum": 1.0},
+        {"scale": "none"},
+        {"lr": -1.0},
+        {"weight_decay": -1.0},
+        {"betas": (0.9, 1.0)},
+        {"rounds": 0},
+        {"x": 1},
+    ],
 )
 def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
     """Each is told in three parts, vectors that shall be orthogonal too."""

@@ -118,14 +118,20 @@ class Muon(Optimizer):
     ) -> None:
         """Keep the settings; `options`: weight_decay, rounds and dtype of the iteration, betas and eps of AdamW."""
         dtype = options.pop("dtype", None)
-        usual = {"weight_decay": 0.0, "rounds": 5, "betas": (0.9, 0.999), "eps": 1e-8, "orthogonal": True}
+        usual: dict[str, Any] = {
+            "weight_decay": 0.0,
+            "rounds": 5,
+            "betas": (0.9, 0.999),
+            "eps": 1e-8,
+            "orthogonal": True,
+        }
         _check_options(options, known=usual)
         settings = usual | options | {"lr": lr, "momentum": momentum, "nesterov": nesterov, "scale": scale}
         if scale not in {"shape", "adam"} or not 0 <= momentum < 1 or settings["rounds"] < 1:
             raise SettingError(
-                f"Muon has momentum {momentum} and scale {scale!r}.",
-                expected="a momentum in [0, 1), shape or adam.",
-                remedy="0.95 and shape.",
+                f"Muon has momentum {momentum}, scale {scale!r} and {settings['rounds']} rounds.",
+                expected="a momentum in [0, 1), shape or adam, 1 round or more.",
+                remedy="0.95, shape and 5.",
             )
         super().__init__(params, settings)
         self.dtype: torch.dtype | None = dtype
