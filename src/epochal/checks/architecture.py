@@ -255,10 +255,10 @@ def _staying_alike(model: nn.Module, images: Tensor) -> dict[str, int]:
             target = torch.cos(torch.arange(out.numel(), device=out.device) + 1.0).view_as(out)
             weights = [each for each in model.parameters() if each.requires_grad]
             loss = (out - target).square().mean()
-            gradients = torch.autograd.grad(loss, weights, allow_unused=True)
+            gradients = torch.autograd.grad(loss, weights, materialize_grads=True)
         with torch.no_grad():
             for weight, gradient in zip(weights, gradients, strict=True):
-                if gradient is not None and bool(gradient.any()):
+                if gradient.any():
                     weight.sub_(0.01 * gradient / gradient.abs().amax())
     return _copies(plain) if copies else {}
 
