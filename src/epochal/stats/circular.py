@@ -50,9 +50,9 @@ class Circle:
         >>> Circle(period=360.0).wrap(np.array([-10.0, 370.0])).tolist()
         [350.0, 10.0]
         """
-        turned = np.mod(values.astype(np.float64) - self.origin, self.period)
-        # of a tiny negative number the remainder rounds to the period itself, which is the origin
-        return np.asarray(np.where(turned >= self.period, 0.0, turned) + self.origin)
+        place = np.mod(values.astype(np.float64) - self.origin, self.period) + self.origin
+        # a rounding step below the origin rounds to the far end, which is the origin
+        return np.asarray(np.where(place >= self.origin + self.period, self.origin, place))
 
     def offset(self, ahead: Num[np.ndarray, " *n"], behind: Num[np.ndarray, " *m"]) -> Float64[np.ndarray, "..."]:
         """How far `ahead` lies ahead of `behind` by the shorter way: -period / 2 to below period / 2.

@@ -1,6 +1,7 @@
 """How good predicted numbers are: how far off, in which direction, and how much of the spread they explain."""
 
 from dataclasses import dataclass
+from functools import cache
 from math import exp, sqrt
 
 import numpy as np
@@ -81,7 +82,7 @@ def mean_size(sizes: Num[np.ndarray, " n"], *, confidence: float = 0.95) -> Inte
     mean = float(np.mean(sizes)) if n else float("nan")
     if n < 2 or not np.isfinite(mean):
         return Interval(value=mean, low=0.0, high=np.inf, confidence=confidence, method="log-t")
-    reach = t_quantile((1 + confidence) / 2, freedom=n - 1) * float(np.std(sizes, ddof=1)) / sqrt(n)
+    reach = _t_quantile((1 + confidence) / 2, freedom=n - 1) * float(np.std(sizes, ddof=1)) / sqrt(n)
     factor = exp(min(reach / mean, 700.0)) if mean > 0 else 1.0  # beyond 700 exp overflows
     return Interval(value=mean, low=mean / factor, high=mean * factor, confidence=confidence, method="log-t")
 
@@ -137,6 +138,12 @@ def histogram(
     reach = float(np.abs(sound).max(initial=0.0)) or 1.0
     counts, edges = np.histogram(sound, bins=bins, range=(-reach, reach))
     return edges, counts.astype(np.int64)
+
+
+@cache
+def _t_quantile(probability: float, *, freedom: int) -> float:
+    """Kept once found: it is searched for, and a split is judged column by column."""
+    return t_quantile(probability, freedom=freedom)
 
 
 def _explained(errors: Float64[np.ndarray, " n"], given: Num[np.ndarray, " n"], *, circle: Circle | None) -> float:

@@ -154,9 +154,9 @@ class Decoder(nn.Module):
             return straight
         y = wide.index_select(1, self.second)
         ahead = torch.atan2(y, x) * (self.period / (2 * math.pi)) - self.origin
-        turned = ahead - self.period * torch.floor(ahead / self.period)
-        # of a tiny negative number the remainder rounds to the period itself, which is the origin
-        around = torch.where(turned >= self.period, 0.0, turned) + self.origin
+        place = ahead - self.period * torch.floor(ahead / self.period) + self.origin
+        # a rounding step below the origin rounds to the far end, which is the origin
+        around = torch.where(place >= self.origin + self.period, self.origin, place)
         return torch.where(self.circular, around, straight)
 
 
