@@ -67,7 +67,11 @@ def epochal(
 @app.command()
 def run(  # noqa: PLR0913 - each is an option of the command line; a test freezes the set
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A folder with one sub-folder per class, a zip of one, or 'digits'.")
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A folder with one sub-folder per class, a table of targets, or masks; a zip of one; or 'digits'.",
+        ),
     ],
     *,
     budget: Annotated[
@@ -75,7 +79,12 @@ def run(  # noqa: PLR0913 - each is an option of the command line; a test freeze
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder.  [default: runs/NAME]")] = None,
     seed: Annotated[int | None, typer.Option(help="All randomness follows from it.  [default: 0]")] = None,
-    task: Annotated[str | None, typer.Option(help="What a target is: auto or classification.  [default: auto]")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="What a target is: classification, multi-label, regression or segmentation.  [default: from the data]"
+        ),
+    ] = None,
     image_size: Annotated[
         int | None, typer.Option(help="Side of the network's input in pixels.  [default: from the images]")
     ] = None,

@@ -33,6 +33,7 @@ def take_census(session: Session, inspected: Inspected, *, scanned: Scan) -> Non
             "metric": task.metric.name,
             "higher_is_better": task.metric.higher_is_better,
             "unit": task.metric.unit,
+            "period": _period(task),
         },
     )
     plain: dict[str, object] = {
@@ -75,6 +76,12 @@ def _tell(session: Session, inspected: Inspected, *, scanned: Scan) -> None:
         f"  {len(inspected.table.index()):,} images, {_told(inspected.task)}: {train:,} to train, {val:,} to validate,"
         f" {test:,} sealed for the test" + (" (from the cache)" if scanned.from_cache else "")
     )
+
+
+def _period(task: Task) -> float | None:
+    """The circle on which the one column of values lies; None for anything else."""
+    values = task.describe().get("values", ())
+    return values[0].get("period") if len(values) == 1 else None
 
 
 def _stray(pictures: Catalogue) -> str:
