@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int, Int64, UInt8
+from jaxtyping import Float64, Int64, Integer, UInt8
 
 from epochal.errors import DataError
 from epochal.stats.segmentation import VOID, mask_confusions
@@ -97,7 +97,7 @@ def count_masks(masks: UInt8[np.ndarray, "n h w"], *, classes: int, cells: int =
 
 
 def trivial_confusions(
-    masks: UInt8[np.ndarray, "n h w"], places: Int[np.ndarray, "rows columns"], *, classes: int, common: int
+    masks: UInt8[np.ndarray, "n h w"], places: Integer[np.ndarray, "rows columns"], *, classes: int, common: int
 ) -> Int64[np.ndarray, "n c c"]:
     """Pixels by true class (row) and class said, of an answer that is the same for every image: a map of places.
 

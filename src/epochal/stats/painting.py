@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float64, Int, UInt8
+from jaxtyping import Float64, Integer, UInt8
 
 from epochal.errors import SettingError
 
@@ -59,9 +59,7 @@ def palette(classes: int) -> UInt8[np.ndarray, "c 3"]:
     return colors
 
 
-def painted(
-    mask: UInt8[np.ndarray, "h w"] | Int[np.ndarray, "h w"], colors: UInt8[np.ndarray, "c 3"]
-) -> UInt8[np.ndarray, "h w 3"]:
+def painted(mask: Integer[np.ndarray, "h w"], colors: UInt8[np.ndarray, "c 3"]) -> UInt8[np.ndarray, "h w 3"]:
     """The mask as a picture; black where nobody labelled, or where the number has no colour.
 
     >>> painted(np.array([[0, 255]], np.uint8), palette(2)).tolist()

@@ -1,7 +1,7 @@
 """How sure a figure is that is no mean over samples: samples are drawn again, and the figure is taken anew."""
 
 from collections.abc import Iterator
-from math import erfc, sqrt
+from math import erfc, exp, sqrt
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -55,9 +55,44 @@ def interval_of_draws(
     known = drawn[~np.isnan(drawn)]
     if samples < 2 or not len(known):
         return Interval(value=value, low=reach[0], high=reach[1], confidence=confidence, method="bootstrap")
+    low, high = _ends(known, samples=samples, confidence=confidence)
+    # A figure that few images carry can lie outside its own draws: the interval holds it all the same.
+    return Interval(value=value, low=min(low, value), high=max(high, value), confidence=confidence, method="bootstrap")
+
+
+def interval_of_ranking(
+    value: float, *, drawn: Float64[np.ndarray, " draws"], samples: int, confidence: float = 0.95
+) -> Interval:
+    """As `interval_of_draws`, for a share that looks better the fewer samples there are, as average precision does.
+
+    Draws repeat samples and look better once more by about as much: twice their mean distance from the value is taken
+    off, in log odds, so that the interval stays within 0 and 1 and is the wider towards the middle.
+
+    Source: Efron and Tibshirani 1993, chapter 10 (bias); Boyd, Eng and Page 2013 for the log odds;
+    `benchmarks/healthy/overlap.md`.
+
+    >>> drawn = np.random.default_rng(0).normal(0.8, 0.05, 2000)
+    >>> flattered = interval_of_ranking(0.75, drawn=drawn, samples=100)
+    >>> flattered.low < 0.7 < flattered.high
+    True
+    """
+    known = drawn[~np.isnan(drawn)]
+    if samples < 2 or not len(known) or np.isnan(value):
+        return Interval(value=value, low=0.0, high=1.0, confidence=confidence, method="bootstrap")
+    odds = _log_odds(known)
+    middle = float(_log_odds(np.asarray([value]))[0])
+    ends = _ends(odds, samples=samples, confidence=confidence)
+    low, high = (1 / (1 + exp(2 * (float(odds.mean()) - middle) - end)) for end in ends)
+    return Interval(value=value, low=min(low, value), high=max(high, value), confidence=confidence, method="bootstrap")
+
+
+def _ends(known: Float64[np.ndarray, " draws"], *, samples: int, confidence: float) -> tuple[float, float]:
     far = t_quantile((1 + confidence) / 2, freedom=samples - 1) * sqrt(samples / (samples - 1))
     tail = 0.5 * erfc(far / sqrt(2))
-    low, high = (float(each) for each in np.quantile(known, [tail, 1 - tail]))
-    # A figure that few images carry can lie outside its own draws: the interval holds it all the same.
-    low, high = min(low, value), max(high, value)
-    return Interval(value=value, low=low, high=high, confidence=confidence, method="bootstrap")
+    low, high = np.quantile(known, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _log_odds(shares: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    inside = np.clip(shares, 1e-6, 1 - 1e-6)  # 0 and 1 have none
+    return np.asarray(np.log(inside) - np.log1p(-inside))

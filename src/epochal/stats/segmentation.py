@@ -5,7 +5,7 @@ images that are drawn again for the intervals, never pixels.
 """
 
 import numpy as np
-from jaxtyping import Float64, Int, Int64, Num, UInt8
+from jaxtyping import Float64, Int64, Integer, Num, UInt8
 
 from epochal.errors import DataError
 from epochal.stats.intervals import Interval
@@ -28,8 +28,8 @@ def masks_of(outputs: Num[np.ndarray, "n c h w"]) -> UInt8[np.ndarray, "n h w"]:
 
 
 def mask_confusions(
-    predicted: Int[np.ndarray, "n h w"] | UInt8[np.ndarray, "n h w"],
-    masks: Int[np.ndarray, "n h w"] | UInt8[np.ndarray, "n h w"],
+    predicted: Integer[np.ndarray, "n h w"],
+    masks: Integer[np.ndarray, "n h w"],
     *,
     classes: int,
     ignore: int = VOID,
@@ -192,6 +192,6 @@ def _mean_of_known(values: Float64[np.ndarray, "*b c"]) -> Float64[np.ndarray, "
 
 def _drawn(sums: Float64[np.ndarray, "n 3 c"], *, draws: int, seed: int) -> Float64[np.ndarray, "draws 3 c"]:
     """Pooled sums of images drawn again: the same images for the same seed, whatever the sums."""
-    flat = sums.reshape(len(sums), -1)
+    flat = sums.reshape(len(sums), 3 * sums.shape[2])
     pooled = [times.T @ flat for times in times_drawn(len(sums), draws=draws, seed=seed)]
     return np.concatenate(pooled).reshape(draws, *sums.shape[1:])
