@@ -13,12 +13,14 @@ from epochal.models.adapted import FEATURES, Adapted
 from epochal.models.finetuning import MANY, RATE, SHRINK
 from epochal.stages import transfer
 from epochal.stages.artifact import ADAPTED, load_model
+from epochal.stages.folder import RunFolder
 from epochal.stages.inspected import Inspected
 from epochal.stages.session import Session
 from epochal.stages.starting import load_start
 from epochal.stages.transfer import begin_from, images_for_each, pixel_means
 from epochal.training.evaluation import predict
 from stages.conftest import Prepared
+from stages.targets import folder_with
 from stages.whole import Whole, copied, inspected_on
 
 
@@ -128,6 +130,23 @@ def test_similarity_rests_on_training_images_alone(
     assert set(np.concatenate(seen).tolist()) <= set(inspected.train.index.tolist())
     assert list(read.features)[-1] == FEATURES
     assert len(read.targets) == len(read.features[FEATURES])
+
+
+@pytest.mark.parametrize("kind", ["multi-label", "regression"])
+@pytest.mark.parametrize("strategy", ["linear", "svm", "last-layers"])
+def test_other_tasks_begin_so_too(kind: str, strategy: str, finished: Whole, tmp_path: Path) -> None:
+    """Several labels and values on a circle are read from the features of a network that learnt stripes.
+
+    Its head beats what needs no image, on the validation split, before any step.
+    """
+    data = folder_with(kind, tmp_path / "data")
+    start = {"network__start": str(finished.folder.path), "network__strategy": strategy}
+    session, inspected = inspected_on(data, RunFolder(tmp_path / "run"), **start)
+    begun = begin_from(session, inspected)
+    task, loader = inspected.task, inspected.loader(inspected.val, batch_size=40)
+    said = predict(begun.model(), loader, runtime=inspected.runtime, keep=task.evidence).outputs.numpy()
+    trivial = next(iter(task.trivial(inspected.val.targets).values())).value
+    assert task.metric.better(task.score(said, inspected.val.targets).value, than=trivial)
 
 
 def test_masks_are_refused(prepared: Prepared, finished: Whole, tmp_path: Path) -> None:
