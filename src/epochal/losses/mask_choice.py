@@ -56,8 +56,13 @@ class MaskLoss:
                 remedy="set the smoothing to 0, or take cross-entropy.",
             )
 
-    def __call__(self, logits: Float[Tensor, "n c h w"], masks: Integer[Tensor, "n h w"]) -> Float[Tensor, " n"]:
-        """The loss of each image."""
+    def __call__(
+        self, logits: Float[Tensor, "n c h w"], masks: Integer[Tensor, "images height width"]
+    ) -> Float[Tensor, " n"]:
+        """The loss of each image.
+
+        Raises: SettingError where logits and masks differ in number or size.
+        """
         check_same_places(logits, masks)
         if self.name == "dice":
             return dice(logits, masks, smooth=SMOOTH)

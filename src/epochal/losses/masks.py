@@ -15,7 +15,7 @@ from epochal.losses.segmentation import VOID, pixel_cross_entropy
 
 def image_cross_entropy(
     logits: Float[Tensor, "n c h w"],
-    masks: Integer[Tensor, "n h w"],
+    masks: Integer[Tensor, "images height width"],  # n, h and w, which a network may get wrong
     *,
     weights: Sequence[float] | None = None,
     smoothing: float = 0.0,
@@ -48,7 +48,7 @@ def image_cross_entropy(
 
 def image_focal(
     logits: Float[Tensor, "n c h w"],
-    masks: Integer[Tensor, "n h w"],
+    masks: Integer[Tensor, "images height width"],  # n, h and w, which a network may get wrong
     *,
     gamma: float = 2.0,
     weights: Sequence[float] | None = None,

@@ -72,7 +72,7 @@ def painted(mask: Integer[np.ndarray, "h w"], colors: UInt8[np.ndarray, "c 3"]) 
 
 def overlay(
     pixels: UInt8[np.ndarray, "h w 3"] | UInt8[np.ndarray, "h w 1"],
-    mask: UInt8[np.ndarray, "h w"],
+    mask: UInt8[np.ndarray, "rows columns"],  # h and w, which a user may get wrong
     *,
     opacity: float = 0.5,
     colors: UInt8[np.ndarray, "c 3"] | None = None,
