@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import _blocks
 import _commands
 import _recipe
 import _rules
@@ -18,6 +19,7 @@ def pages() -> dict[str, str]:
         "commands.md": _commands.page(),
         "recipe.md": _recipe.page(),
         "tips.md": _tips.page(),
+        **{f"blocks/{name}.md": text for name, text in _blocks.pages().items()},
         **{f"rules/{name}.md": text for name, text in _rules.pages().items()},
     }
 

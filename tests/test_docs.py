@@ -3,20 +3,26 @@
 import doctest
 import importlib
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+import _blocks
 import _commands
 import _pages
 import _python
 import _rules
 import _tips
+from epochal.recipe.config import settle
 from epochal.testing import assert_rule_holds
+from epochal.transforms.by_name import check_names
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
+BLOCKS = sorted(file.name for file in (DOCS / "blocks").glob("*.md") if file.stem != "index")
+PROVEN = ("Augmentation", "The network", "Losses and penalties", "Optimisation")  # sections that are complete, and W2
 SCRIPTS = sorted(file.stem for file in DOCS.glob("_*.py"))
 
 FLAGS = {
@@ -77,6 +83,66 @@ def test_tips_quoted_in_the_code_exist() -> None:
     known = {each for rows in _tips.names().values() for ids in rows for each in ids.split()}
     quoted = {name for file in (ROOT / "src").rglob("*.py") for name in _tips.ids(file.read_text(encoding="utf-8"))}
     assert quoted - known == set()
+
+
+def test_reasons_stand_beside_what_waits() -> None:
+    """What is not built is a tip of one of the guides, and says why."""
+    known = {each for rows in _tips.names().values() for ids in rows for each in ids.split()}
+    assert set(_tips.later()) <= known
+    assert all(_tips.later().values())
+
+
+def _proven() -> dict[str, _tips.Row]:
+    """Rows of the complete sections, those aside that wait for a reason."""
+    listed = {ids for section in PROVEN for ids in _tips.names()[section]}
+    return {ids: row for ids, row in _tips.rows().items() if not row.later and (ids in listed or ids.startswith("W2."))}
+
+
+@pytest.mark.parametrize("part", ["where", "tests", "pages"])
+def test_every_tip_of_the_complete_sections_is_built_tested_and_explained(part: str) -> None:
+    """Each row has a function or module that serves it, a test file, and a page whose heading or rule names it."""
+    assert [ids for ids, row in _proven().items() if not getattr(row, part)] == []
+
+
+def test_rows_that_wait_are_not_shown_as_built() -> None:
+    """A row with a reason names no code, whatever quotes its id."""
+    lines = {line.split(" | ")[0].removeprefix("| "): line for line in _tips.page().splitlines() if " | " in line}
+    assert all("not built" in lines[ids] for ids, row in _tips.rows().items() if row.later)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_python_on_the_pages_of_blocks_runs(name: str) -> None:
+    """What a reader copies from such a page, from top to bottom, works."""
+    text = (DOCS / "blocks" / name).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    assert blocks
+    room: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, name, "exec"), room)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_settings_on_the_pages_of_blocks_are_settings(name: str) -> None:
+    """Each `--set` of a page names a key that the recipe has, with a value that it takes."""
+    text = (DOCS / "blocks" / name).read_text(encoding="utf-8")
+    for line in re.findall(r"^epochal run .*$", text, flags=re.MULTILINE):
+        words = shlex.split(line)
+        settle(overrides=[words[at + 1] for at, word in enumerate(words) if word == "--set"])
+
+
+def test_quotations_are_the_rows_of_the_files() -> None:
+    """A page takes over the rows that it asks for, word for word, and an unknown row is an error."""
+    file = "results/blocks-layers.md"
+    rows = [line for line in (ROOT / "benchmarks" / file).read_text().splitlines() if line.startswith("| ASPP")]
+    assert [line for line in _blocks.quotation(file, ["ASPP"]).splitlines() if line.startswith("| ASPP")] == rows
+    with pytest.raises(LookupError, match="no row"):
+        _blocks.quotation(file, ["nonsense"])
+
+
+def test_pages_of_blocks_name_transforms_that_exist() -> None:
+    """The names of augmentations on their page are those of the table."""
+    text = (DOCS / "blocks" / "augmentation.md").read_text(encoding="utf-8")
+    check_names(sorted({each for each in re.findall(r'"([a-z-]+)"', text) if each != "classification"}))
 
 
 def test_the_python_reference_shows_every_public_name() -> None:

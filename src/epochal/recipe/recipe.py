@@ -104,7 +104,7 @@ class TransformsRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreprocessingRecipe:
-    """What is done to pixels before the network sees them, by statistics of the training split alone (W2)."""
+    """What is done to pixels before the network sees them, by statistics of the training split alone."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = CLOSED
 
