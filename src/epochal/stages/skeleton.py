@@ -28,6 +28,7 @@ from epochal.recipe.duration import format_duration
 from epochal.stages.artifact import build_network
 from epochal.stages.baseline import facts_for
 from epochal.stages.pictures import Cell, show, unnormalised
+from epochal.stages.choices import initial_loss_for, loss_for
 from epochal.stages.roles import LARGE, SMALL, network_for
 from epochal.stages.session import stop_on
 from epochal.tasks.classification import Classification
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from epochal.data.batch import Batch
     from epochal.data.split import Samples
     from epochal.findings import Finding
+    from epochal.recipe.learning import LossRecipe
     from epochal.stages.inspected import Inspected
     from epochal.stages.session import Session
 
@@ -129,8 +131,8 @@ def _check_start(session: Session, inspected: Inspected, *, batch: Batch) -> lis
 
 def _check_first_loss(session: Session, inspected: Inspected, *, model: nn.Module, batch: Batch) -> list[Finding]:
     """The first loss beside what an answer that knows only the labels' distribution costs (K2.4, K2.5)."""
-    task, smoothing = inspected.task, session.recipe.loss.label_smoothing
-    if isinstance(task, Classification):
+    task, recipe, smoothing = inspected.task, session.recipe, session.recipe.loss.label_smoothing
+    if isinstance(task, Classification) and _is_plain(recipe.loss):
         seen = initial_loss(
             model,
             batch.images,
@@ -145,12 +147,17 @@ def _check_first_loss(session: Session, inspected: Inspected, *, model: nn.Modul
         model,
         batch.images,
         labels=batch.labels,
-        loss=task.loss(),
+        loss=loss_for(recipe, task),
         constant=task.constant(),
-        expected=task.initial_loss(),
+        expected=initial_loss_for(recipe, task),
     )
     _measure_first(session, found.measured, expected=found.expected)
     return session.judge(FIRST_LOSS_RULES, found)
+
+
+def _is_plain(loss: LossRecipe) -> bool:
+    """Whether the loss is cross-entropy with nothing added, whose luck and misfit can be told apart."""
+    return loss.name in {"auto", "cross-entropy"} and loss.class_weights == "none" and not loss.prior_correction
 
 
 def _measure_first(session: Session, measured: float, *, expected: float) -> None:
