@@ -18,7 +18,7 @@ SHORT = re.compile(r"\b[WLS]\d{1,2}\b(?!\.\d)")  # L1 is a norm too: only in bra
 RANGE = re.compile(r"\b([KWLS](?:\d\.)?)(\d{1,2}) to \1(\d{1,2})\b")  # W3.1 to W3.4
 QUOTED = re.compile(r"\(([KWLS]\d[KWLS\d., ]*)\)|[Tt]ips? ((?:[KWLS]\d[\d.]*(?:, | and | )?)+)")
 EXAMPLE = re.compile(r"^\s*(>>>|\.\.\.) .*$", flags=re.MULTILINE)  # a rule made up for a docstring proves nothing
-LATER = "later"  # the table of what is not built, and why
+LATER, PARTLY = "later", "partly"  # the tables of what is not built, and why, and of what is missing where it is
 MOST = 8  # names in a cell
 
 HEAD = """# Tips
@@ -33,13 +33,14 @@ the summary of tricks. A tip counts as built as soon as a source file says that 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What is known of the tips of one row: names in the code, test files, links to pages; `later`: why it waits."""
+    """What is known of the tips of one row: names in the code, test files, links to pages, what is left to build."""
 
     name: str
     where: tuple[str, ...]
     tests: tuple[str, ...]
     pages: tuple[str, ...]
-    later: str = ""
+    later: str = ""  # why it waits
+    missing: str = ""
 
 
 def page() -> str:
@@ -54,12 +55,17 @@ def page() -> str:
 
 def names() -> dict[str, dict[str, str]]:
     """Section -> ids -> name."""
-    return {section: found for section, found in _file().items() if section != LATER}
+    return {section: found for section, found in _file().items() if section not in {LATER, PARTLY}}
 
 
 def later() -> dict[str, str]:
     """Id -> why it is not built."""
     return _file()[LATER]
+
+
+def partly() -> dict[str, str]:
+    """Id -> what is missing of it."""
+    return _file()[PARTLY]
 
 
 def rows() -> dict[str, Row]:
@@ -77,6 +83,7 @@ def rows() -> dict[str, Row]:
                 tests=tuple(file.relative_to(ROOT).as_posix() for file in tests),
                 pages=tuple(dict.fromkeys(link for each in ids.split() for link in explained.get(each, []))),
                 later=next((later()[each] for each in ids.split() if each in later()), ""),
+                missing="; ".join(partly()[each] for each in ids.split() if each in partly()),
             )
     return found
 
@@ -109,7 +116,8 @@ def _line(ids: str, row: Row) -> str:
     if row.later or not row.where:
         return f"| {ids} | {row.name} | not built{': ' if row.later else ''}{row.later} | | |"
     where = _cell([f"{{py:obj}}`{name} <epochal.{name}>`" for name in row.where])
-    return f"| {ids} | {row.name} | {where} | {_cell([f'`{each}`' for each in row.tests])} | {_cell(row.pages)} |"
+    name = f"{row.name} (missing: {row.missing})" if row.missing else row.name
+    return f"| {ids} | {name} | {where} | {_cell([f'`{each}`' for each in row.tests])} | {_cell(row.pages)} |"
 
 
 def _cell(parts: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 Each candidate trains a copy of the network for a few steps; the fastest that is numerically sound wins. Sound means
 that its rounding moves the gradient far less than the choice of samples does anyway: precision below the noise of the
-batch is bought for nothing.
+batch is bought for nothing.  Source: tip L7.
 """
 
 import time
