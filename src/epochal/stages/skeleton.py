@@ -27,8 +27,8 @@ from epochal.optim.optimizer import build
 from epochal.recipe.duration import format_duration
 from epochal.stages.artifact import build_network
 from epochal.stages.baseline import facts_for
-from epochal.stages.pictures import Cell, show, unnormalised
 from epochal.stages.choices import initial_loss_for, loss_for
+from epochal.stages.pictures import Cell, show, unnormalised
 from epochal.stages.roles import LARGE, SMALL, network_for
 from epochal.stages.session import stop_on
 from epochal.tasks.classification import Classification
