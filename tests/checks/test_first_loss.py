@@ -23,9 +23,10 @@ def test_rules_hold_on_their_cases(rule: object) -> None:
 def test_a_wide_last_layer_is_found(scale: float, found: list[str]) -> None:
     """Outputs around the mean pass, outputs ten deviations wide do not; the model is left as it was."""
     torch.manual_seed(0)
-    model = nn.Sequential(nn.BatchNorm1d(6), nn.Linear(6, 1))
-    nn.init.normal_(model[1].weight, std=scale / 6**0.5)
-    nn.init.zeros_(model[1].bias)
+    head = nn.Linear(6, 1)
+    nn.init.normal_(head.weight, std=scale / 6**0.5)
+    nn.init.zeros_(head.bias)
+    model = nn.Sequential(nn.BatchNorm1d(6), head)
     values = torch.randn(200, 1)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     seen = first_loss(model, torch.randn(200, 6), labels=values, loss=_squared, constant=torch.zeros(1), expected=1.0)

@@ -62,7 +62,7 @@ def test_the_small_network_begins_at_the_class_shares(begun: tuple[Session, Insp
     inspected.task.prepare_(model)
     bias = find(model).bias
     assert bias is not None
-    assert bias.softmax(0).tolist() == pytest.approx(inspected.task.prior.tolist())
+    assert bias.softmax(0).tolist() == pytest.approx(inspected.task.constant().softmax(0).tolist())
 
 
 def test_facts_tell_all_that_prediction_needs(begun: tuple[Session, Inspected]) -> None:

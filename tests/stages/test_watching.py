@@ -111,6 +111,8 @@ def test_the_fixed_batch_is_the_same_after_a_restart(
     session, inspected = begun
     _, fit, watcher = watched
     again = Watcher(session, inspected, fit=fit)
+    assert again._probe is not None
+    assert watcher._probe is not None
     torch.testing.assert_close(again._probe.images, watcher._probe.images, rtol=0, atol=0)
     assert len(list(session.journal.select("measurement", name="dynamics.labels"))) == 1
     for each in (watcher, again):
