@@ -44,7 +44,22 @@ class TableFormat(StrEnum):
     PARQUET = "parquet"
 
 
+class VerdictFormat(StrEnum):
+    """What `epochal check` can print."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    JUNIT = "junit"
+
+
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, as in runs/digits.")]
+TaskOption = Annotated[
+    str | None,
+    typer.Option(
+        help="What a target is: classification, multi-label, regression or segmentation.  [default: from the data]"
+    ),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 
 
@@ -79,12 +94,7 @@ def run(  # noqa: PLR0913 - each is an option of the command line; a test freeze
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder.  [default: runs/NAME]")] = None,
     seed: Annotated[int | None, typer.Option(help="All randomness follows from it.  [default: 0]")] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(
-            help="What a target is: classification, multi-label, regression or segmentation.  [default: from the data]"
-        ),
-    ] = None,
+    task: TaskOption = None,
     image_size: Annotated[
         int | None, typer.Option(help="Side of the network's input in pixels.  [default: from the images]")
     ] = None,
@@ -190,6 +200,59 @@ def export(
     difference = f"{exported.difference:.1e} (allowed {exported.allowed:.0e})"
     number = exported.output.removesuffix("s")
     typer.echo(f"Checked on {exported.samples} images: largest difference of a {number} {difference}")
+
+
+@app.command()
+def check(  # noqa: PLR0913 - each is an option of the command line; a test freezes the set
+    target: Annotated[str, typer.Argument(metavar="PROGRAM", help="MODULE:FUNCTION or FILE.py:FUNCTION.")],
+    *,
+    kind: Annotated[VerdictFormat, typer.Option("--format", help="text, json, sarif or junit.")] = VerdictFormat.TEXT,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write.  [default: standard output]")
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option("--ignore", metavar="RULE", help="Leave a rule out; repeatable.")
+    ] = None,
+    select: Annotated[
+        list[str] | None, typer.Option("--select", metavar="RULE", help="Ask this rule only; repeatable.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.0, help="Time for the trials of learning.")] = 10.0,
+) -> None:
+    """Check your own PyTorch program before its first step: data, model, loss and optimizer.
+
+    The function takes no arguments and returns a dict with any of `model`, `data` (or `batch`, `train`, `validation`),
+    `loss`, `optimizer`, or an object with such attributes. Nothing of it is changed. Ends with 3 if an error is found.
+
+    Examples:
+        epochal check train.py:build
+
+        epochal check my_package.training:build --format sarif --output epochal.sarif
+
+    """
+    from epochal.stages.check import check_program, parts_of
+    from epochal.stages.check_output import rendered
+    from epochal.stages.check_target import build
+
+    report = check_program(parts_of(build(target)), seconds=seconds, ignore=ignore or (), select=select or ())
+    told = rendered(report, kind.value, target=target)
+    if output is None:
+        typer.echo(told)
+    else:
+        output.write_text(told, encoding="utf-8")
+    raise typer.Exit(0 if report.ok else 3)
+
+
+@app.command()
+def explain(
+    name: Annotated[
+        str | None, typer.Argument(metavar="RULE", help="Name or code of a rule.  [default: list all]")
+    ] = None,
+) -> None:
+    """Tell what a rule looks for, why it matters, when it speaks, and what to do."""
+    from epochal.stages.explain import explain as page
+    from epochal.stages.explain import listing
+
+    typer.echo(listing() if name is None else page(name))
 
 
 @app.command()
