@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from epochal.data.table_file import read_csv
 from epochal.errors import CheckpointError, SettingError
 from epochal.models.adapted import Adapted
 from epochal.models.pretrained import OWN
@@ -13,7 +14,7 @@ from epochal.stages.artifact import ADAPTED, load_model, save_model
 from epochal.stages.baseline import facts_for
 from epochal.stages.inspected import Inspected
 from epochal.stages.session import Session
-from epochal.stages.starting import cut_at, load_start
+from epochal.stages.starting import cut_at, earlier_samples, load_start
 from models.libraries import put_timm
 from stages.whole import Whole
 
@@ -94,6 +95,17 @@ def test_a_cut_network_is_no_start(begun: Begun, finished: Whole, tmp_path: Path
     assert load_model(place / "model.safetensors")[1].options["cut"] == stage
     with pytest.raises(SettingError, match="first stages"):
         load_start(str(place), inspected=inspected)
+
+
+def test_the_samples_of_an_earlier_run_are_known(finished: Whole, tmp_path: Path) -> None:
+    """They are read from the run's folder, whichever way it is named; elsewhere there are none."""
+    table = read_csv(finished.folder.samples)
+    for start in (finished.folder.path, finished.folder.model):
+        earlier = earlier_samples(str(start))
+        assert earlier is not None
+        assert list(earlier.keys) == list(table.keys)
+    assert earlier_samples("timm:resnet18") is None
+    assert earlier_samples(str(tmp_path)) is None
 
 
 def test_what_is_not_there_is_told(begun: Begun, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from epochal.stages.starting import load_start
 from epochal.stages.transfer import begin_from, images_for_each, pixel_means
 from epochal.training.evaluation import predict
 from stages.conftest import Prepared
+from stages.striped import striped_folder
 from stages.targets import folder_with
 from stages.whole import Whole, copied, inspected_on
 
@@ -92,6 +93,18 @@ def test_what_the_user_chose_stays(prepared: Prepared, finished: Whole, tmp_path
     optimizer = begun.optimizer(session.recipe, begun.model())
     assert isinstance(optimizer, torch.optim.SGD)
     assert optimizer.param_groups[0]["lr"] == 0.01
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_images_that_the_start_has_seen_are_found(alike: bool, finished: Whole, tmp_path: Path) -> None:
+    """Where the earlier run was taught what this one holds back, the rule says so; split alike, it passes."""
+    data = finished.data if alike else striped_folder(tmp_path / "flat", splits=())
+    start = {"network__start": str(finished.folder.path), "network__strategy": "linear"}
+    session, inspected = inspected_on(data, RunFolder(tmp_path / "run"), **start)
+    begin_from(session, inspected)
+    check = session.journal.last("check", rule="start-saw-held-out")
+    assert check is not None
+    assert check["passed"] is alike
 
 
 def test_a_second_start_gives_the_same(prepared: Prepared, finished: Whole, tmp_path: Path) -> None:

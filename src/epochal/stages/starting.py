@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from epochal.errors import SettingError
+from epochal.data.table_file import read_csv
+from epochal.errors import DataError, SettingError
 from epochal.models.adapted import Adapted, Sight
 from epochal.models.pretrained import OWN, Origin, adapted, pretrained
 from epochal.stages.artifact import ADAPTED, load_model
+from epochal.stages.folder import RunFolder
 
 if TYPE_CHECKING:
+    from epochal.data.table import SampleTable
     from epochal.stages.artifact import Facts
     from epochal.stages.inspected import Inspected
 
@@ -33,6 +36,16 @@ def load_start(start: str, *, inspected: Inspected) -> tuple[Adapted, Origin]:
         model, origin = pretrained(start, channels_in=inspected.channels, classes=outputs)
     model.rescale_(inspected.mean, inspected.std)
     return model, origin
+
+
+def earlier_samples(start: str) -> SampleTable | None:
+    """The samples of the run that `start` names; None where it is no run, or its table is gone."""
+    path = Path(start).expanduser()
+    folder = RunFolder(path if path.is_dir() else path.parent)
+    try:
+        return read_csv(folder.samples)
+    except (OSError, DataError):
+        return None
 
 
 def _refuse_missing(start: str) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Num, UInt8
 
+from epochal.checks import heritage
 from epochal.errors import SettingError
 from epochal.models import finetuning
 from epochal.models.adapted import FEATURES, Adapted
@@ -25,7 +26,7 @@ from epochal.stages.artifact import ADAPTED, save_model
 from epochal.stages.baseline import facts_for
 from epochal.stages.choices import optimizer_for
 from epochal.stages.scoring import labels_of, looking_batch
-from epochal.stages.starting import cut_at, load_start
+from epochal.stages.starting import cut_at, earlier_samples, load_start
 from epochal.stats.intervals import Interval
 from epochal.stats.linear import LinearMap, block_means, fit_logistic
 from epochal.stats.ridge import fit_ridge
@@ -43,10 +44,10 @@ if TYPE_CHECKING:
     from epochal.stages.session import Session
 
 STAGE = FITTED = "transfer"  # the stage, and the model with a fitted head on fixed features
-_READ, _SHARE = 20_000, 0.1  # images whose features are read, at most; of the budget that is left
+_READ, _SHARE = 20_000, 0.1  # images whose last features are read, at most; of the budget that is left
 _LEAST = 200  # images that are read however long it takes
 _COMPARED = 2000  # images on which stages are compared: an interval of about two points
-_SVM_IMAGES = 3000
+_SVM_IMAGES = 3000  # and whose earlier features are read: they take more memory
 _STEP = 2.5  # times a forward pass, the least that a training step costs: what seconds_to_evaluate assumes
 _PIXEL_CELLS = 12  # along each side: as many numbers as the linear baseline keeps of a colour picture
 _VALUES_LIKE_CLASSES = 10  # a measured value asks for as many images as so many classes
@@ -78,7 +79,10 @@ class Begun:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Read:
-    """Features of training images, from the first stage to the head, and the labels beside them."""
+    """Features of training images, from the first stage to the head, and the labels of those that the head read.
+
+    Shapes: of the earlier stages the first images alone.
+    """
 
     features: Mapping[str, Float32[np.ndarray, "n _"]]
     pixels: Float32[np.ndarray, "n d"]
@@ -104,6 +108,9 @@ def begin_from(session: Session, inspected: Inspected) -> Begun:
     with nullcontext() if again else session.stage(STAGE, title=f"Beginning from {start}"):
         begun = _begun(session, inspected)
         if not again:
+            earlier = earlier_samples(start)
+            if earlier is not None:
+                session.judge(heritage.RULES, heritage.Heritage(table=inspected.table, earlier=earlier))
             _keep(session, inspected, begun=begun)
     return begun
 
@@ -116,7 +123,8 @@ def _begun(session: Session, inspected: Inspected) -> Begun:
     if strategy.kind == "svm":
         options["cut"] = stage
         model = cut_at(stage, model, origin=origin, inspected=inspected)
-    head = _fitted(inspected, read.features[stage], targets=read.targets, kind=strategy.kind)
+    seen = read.features[stage]
+    head = _fitted(inspected, seen, targets=read.targets[: len(seen)], kind=strategy.kind)
     finetuning.set_head_(model, head)
     finetuning.prepare_(model, strategy.kind)
     if strategy.trains:
@@ -139,7 +147,8 @@ def _features(session: Session, inspected: Inspected, *, model: Adapted) -> _Rea
         while done < len(order) and (done < _LEAST or time.perf_counter() - began < allowed):
             images = loader.batch(order[done : done + size]).images
             for name, values in model.features(runtime.layout(images)).items():
-                parts.setdefault(name, []).append(values.float().cpu().numpy())
+                if name == FEATURES or done < _SVM_IMAGES:
+                    parts.setdefault(name, []).append(values.float().cpu().numpy())
             done = min(done + size, len(order))
     spent = time.perf_counter() - began
     rows = order[:done]
