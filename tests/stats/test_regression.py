@@ -113,7 +113,7 @@ def test_a_sketch_of_many_values_keeps_means(draw: str) -> None:
     assert np.average(kept, weights=counts) == pytest.approx(values.mean(), rel=1e-9)
 
     def loss(x: np.ndarray) -> np.ndarray:
-        return np.where(np.abs(x) < 1, 0.5 * x * x, np.abs(x) - 0.5)
+        return np.asarray(np.where(np.abs(x) < 1, 0.5 * x * x, np.abs(x) - 0.5))
 
     assert np.average(loss(kept), weights=counts) == pytest.approx(loss(values).mean(), rel=1e-3)
 

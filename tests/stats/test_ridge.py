@@ -16,7 +16,8 @@ def _cloud(n: int = 60, d: int = 8, k: int = 2, seed: int = 0) -> tuple[np.ndarr
 
 
 def _penalty(x: np.ndarray, strength: float) -> float:
-    return strength * float(np.square(x - x.mean(axis=0)).sum()) / x.shape[1]
+    total = float(np.square(x - x.mean(axis=0)).sum())
+    return float(strength * total / x.shape[1])
 
 
 @pytest.mark.parametrize("strength", [1e-4, 0.3, 10.0])

@@ -5,7 +5,8 @@
 near, seam and far count how often images are each other's nearest: those a little apart in value, those a little apart
 across the seam, those far apart; each as a multiple of chance, near and seam at the same distances. Values count by
 their ranks, so that nothing depends on how they are spread. What makes images near is learnt on one half of them and
-looked up in the other, so that no image helps to place itself.
+looked up in the other, so that no image helps to place itself. It is learnt by telling twelve stretches of the scale
+apart; the seam always parts two of them, so images of the same stretch are not compared at all.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from epochal.stats.ridge import fit_ridge
 _STRETCHES = 12  # of the scale, told apart by a ridge regression whose answers say which images are near
 _NEAREST, _HALVINGS = 10, 3
 _GROUPS = 20  # left out one after the other for the error
+_SHARED = 1.3  # the map is shared by all images, and its own error is not seen by leaving out a few of them
 _RINGS, _WIDTH = 3, 0.03  # distances, as shares of the scale, at which pairs across the seam are compared with others
 _FAR, _AXES = 0.3, 20  # what counts as far; the axes about which values are mirrored
 _CHANCE = 800  # images of which all pairs say what chance would give
@@ -56,10 +58,11 @@ def measure(features: Num[np.ndarray, "n d"], values: Num[np.ndarray, " n"]) -> 
     """
     ranks, stretches, rings = _ranked(values)
     one, other = _nearest(_plain(features), stretches)
-    pairs = _Pairs(ranks=ranks, stretches=stretches, rings=rings)
+    pairs = _Pairs(ranks=ranks, rings=rings)
     everyone = np.arange(min(len(values), _CHANCE))  # the callers' order is a random one, or carries no weight
-    left, right = (side[~np.eye(len(everyone), dtype=bool)] for side in np.meshgrid(everyone, everyone))
-    chance = pairs.kinds(left, right).mean(axis=1)
+    left, right = (side.ravel() for side in np.meshgrid(everyone, everyone))
+    parted = stretches[left] != stretches[right]
+    chance = pairs.kinds(left[parted], right[parted]).mean(axis=1)
     group = np.random.default_rng(0).permutation(len(values))[one] % _GROUPS
     seen = np.stack([np.bincount(group, weights=kind, minlength=_GROUPS) for kind in pairs.kinds(one, other)])
     total = np.bincount(group, minlength=_GROUPS)
@@ -69,7 +72,7 @@ def measure(features: Num[np.ndarray, "n d"], values: Num[np.ndarray, " n"]) -> 
         without = [
             pairs.figures((counts - seen[:, g]) / (images - total[g]) / chance, chance=chance) for g in range(_GROUPS)
         ]
-    spread = np.std(without, axis=0) * np.sqrt(_GROUPS - 1)
+    spread = _SHARED * np.std(without, axis=0) * np.sqrt(_GROUPS - 1)
     near, seam, far, mirrored, likeness, contrast = whole.tolist()
     return Alikeness(
         near=near, seam=seam, far=far, mirrored=mirrored, likeness=likeness, error=float(spread[4]),
@@ -82,7 +85,6 @@ class _Pairs:
     """What kind of pair two images are: rows are near and seam at each distance, far, and mirrored at each axis."""
 
     ranks: Float64[np.ndarray, " n"]
-    stretches: Int[np.ndarray, " n"]
     rings: Float64[np.ndarray, " rings"]
 
     def kinds(self, one: Int[np.ndarray, " m"], other: Int[np.ndarray, " m"]) -> Bool[np.ndarray, "kinds m"]:
@@ -90,12 +92,10 @@ class _Pairs:
         across = np.abs(a - b) > 0.5
         apart = np.where(across, 1 - np.abs(a - b), np.abs(a - b))
         ring = np.searchsorted(self.rings, apart - 1e-9)
-        # the seam always parts two stretches, so its pairs are compared with pairs that are parted too
-        near = ~across & (self.stretches[one] != self.stretches[other])
         at = [ring == k for k in range(len(self.rings))]
         axes = np.linspace(0, 1, _AXES, endpoint=False)
         mirrored = [(apart > 0.25) & (np.abs((a + b - axis + 0.5) % 1 - 0.5) <= 0.05) for axis in axes]
-        return np.stack([*(near & k for k in at), *(across & k for k in at), ~across & (apart > _FAR), *mirrored])
+        return np.stack([*(~across & k for k in at), *(across & k for k in at), ~across & (apart > _FAR), *mirrored])
 
     def figures(
         self, multiples: Float64[np.ndarray, " kinds"], *, chance: Float64[np.ndarray, " kinds"]
@@ -116,9 +116,9 @@ def _ranked(
 ) -> tuple[Float64[np.ndarray, " n"], Int[np.ndarray, " n"], Float64[np.ndarray, " rings"]]:
     """Ranks from 0 to 1, the stretch of the scale in which each lies, and the distances to look at."""
     distinct, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    if len(distinct) <= _STRETCHES + 2:  # values next to each other alone
+        return (inverse + 0.5) / len(distinct), inverse, np.array([1.2 / len(distinct)])
     ranks = ((np.cumsum(counts) - counts / 2) / len(values))[inverse]
-    if len(distinct) <= _STRETCHES + 2:
-        return ranks, inverse, np.array([1.2 / len(distinct)])  # neighbours alone
     stretches = np.minimum((ranks * _STRETCHES + 1e-9).astype(np.int64), _STRETCHES - 1)
     return ranks, stretches, _WIDTH * np.arange(1, _RINGS + 1)
 
@@ -142,7 +142,7 @@ def _nearest(
             places = fit_ridge(x[learnt], targets[learnt]).logits(x[looked_up]).astype(np.float64)
             squares = np.square(places).sum(axis=1)
             away = squares[:, None] + squares - 2 * places @ places.T
-            np.fill_diagonal(away, np.inf)
+            away[stretches[looked_up][:, None] == stretches[looked_up]] = np.inf
             nearest = np.argpartition(away, _NEAREST, axis=1)[:, :_NEAREST]
             ones.append(np.repeat(looked_up, _NEAREST))
             others.append(looked_up[nearest].ravel())

@@ -13,8 +13,8 @@ from epochal.stats.alikeness import Alikeness, measure
 from epochal.stats.circular import Circle
 
 # The decision, measured in benchmarks/regression/circular.md.
-SIGNAL, MULTIPLE = 4.0, 1.2  # neighbours in value are each other's nearest: by so many errors, so often beyond chance
-LIKENESS, SURE = 0.5, 2.5  # the seam is nearer to the neighbours than to the far, by so many errors above 0
+SIGNAL, MULTIPLE = 3.0, 1.2  # neighbours in value are each other's nearest: by so many errors, so often beyond chance
+LIKENESS, SURE = 0.5, 2.0  # the seam is nearer to the neighbours than to the far, by so many errors above 0
 FOLDED = 0.5  # above it images tell a value from its mirror image no better than from its neighbour
 
 _AT_MOST, _AT_LEAST = 2000, 100  # images: more change nothing, fewer decide nothing
@@ -114,7 +114,7 @@ def scale_of(values: Num[np.ndarray, " n"]) -> Circle:
     step = float(np.median(gaps))
     steps = gaps / step
     if len(distinct) < len(values) and np.abs(steps - steps.round()).max() < 0.01:
-        return Circle.holding(float(f"{high - low + step:.9g}"), low=low, high=high)  # float32 blurs the ninth digit
+        return Circle.holding(float(f"{high - low + step:.6g}"), low=low, high=high)  # float32 blurs the seventh digit
     gap = (high - low) / max(len(values) - 1, 1)
     # both ends of even values together are missed by more than 8 gaps in 1 of 300 cases
     near = [length for length in _USUAL if high - low <= length <= high - low + 8 * gap]
