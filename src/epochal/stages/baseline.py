@@ -13,7 +13,7 @@ from epochal.stages.adoption import consider
 from epochal.stages.artifact import Facts, build_network, is_sound, load_model, save_model
 from epochal.stages.linear import linear_model
 from epochal.stages.roles import LINEAR, SMALL, network_for
-from epochal.stages.scoring import labels_of, looking_batch
+from epochal.stages.scoring import evidence_of, labels_of, looking_batch
 from epochal.training.environment import seed_everything
 from epochal.training.evaluation import predict
 from epochal.training.loop import Update, train
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PRIOR = "prior"
 _LINEAR_SAMPLES, _LINEAR_SAMPLES_PER_SECOND = 20_000, 100  # in all; of budget
+_DENSE_BATCH = 8  # pictures with a mask teach thousands of times in each step
 _LEARNT = 0.05  # of the trivial answer's score: a baseline nearer to it than that has nothing to say
 _ENOUGH_EPOCHS = 30  # at a constant 3e-4 a small net has long levelled off; a larger budget is better spent later
 
@@ -107,7 +108,10 @@ def _fit_small(session: Session, inspected: Inspected) -> None:
 def _train_small(session: Session, inspected: Inspected, *, model: nn.Module) -> float:
     """Train in place; gives the epochs done."""
     recipe = session.recipe.baseline
-    loader = inspected.loader(inspected.train, batch_size=recipe.batch_size, seed=session.recipe.seed, shuffle=True)
+    size = recipe.batch_size
+    if inspected.task.dense and "baseline.batch_size" not in session.chosen:
+        size = min(size, _DENSE_BATCH)
+    loader = inspected.loader(inspected.train, batch_size=size, seed=session.recipe.seed, shuffle=True)
     update = Update(loss=inspected.task.loss(), optimizer=build(model, name="adam", lr=recipe.lr))
     pace = TimedSteps(max(recipe.budget_share * session.budget, 0.1))
     epochs = 0.0
@@ -127,7 +131,10 @@ def _decide_flip(session: Session, inspected: Inspected) -> None:
     """
     task = inspected.task
     model, facts = load_model(session.folder.model)
-    straight, mirrored = (_score(inspected, each) for each in (model, _Mirrored(model, dense=task.dense)))
+    if session.present_evidence is None:  # after a resumption
+        session.present_evidence = evidence_of(session.folder.model, inspected, samples=inspected.val)
+    straight = task.score(session.present_evidence, labels_of(inspected, inspected.val)).value
+    mirrored = _score(inspected, _Mirrored(model, dense=task.dense))
     floor, sign = trivial_answer(task, inspected.val.targets)[1].value, 1 if task.metric.higher_is_better else -1
     learnt = sign * (straight - floor) > _LEARNT * abs(floor)
     shown = task.metric.show

@@ -16,6 +16,7 @@ from epochal.errors import RunError
 from epochal.models.networks import build
 from epochal.stages.census import sizes, take_census
 from epochal.stages.inspected import Inspected
+from epochal.stages.middle import middle
 from epochal.stages.roles import LARGE, network_for
 from epochal.stages.runtime import settle_runtime
 from epochal.stages.session import stop_on
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 IMAGE_RULES = (*files.RULES, *duplicates.IMAGE_RULES, *distribution.IMAGE_RULES)
 CLASS_RULES = (*files.RULES, *duplicates.RULES, *distribution.RULES)
-_MEASURED_BATCH, _DENSE_BATCH = 256, 16
+_MEASURED_BATCH, _DENSE_BATCH = 256, 4
+_DENSE_SIDE, _DENSE_WIDTH = 128, 32  # arithmetic is chosen on a part of large pictures: the choice is the same
 
 
 def inspect(session: Session, source: Source | Catalogue) -> Inspected:
@@ -155,7 +157,9 @@ def _runtime(
         std=std,
         seed=session.recipe.seed,
     )
-    batch = loader.batch(train.index[: _DENSE_BATCH if task.dense else _MEASURED_BATCH])
+    batch, options = loader.batch(train.index[: _DENSE_BATCH if task.dense else _MEASURED_BATCH]), {}
+    if task.dense:
+        batch, options = middle(batch, side=_DENSE_SIDE), {"width": _DENSE_WIDTH}
     _, channels, height, width = batch.images.shape
-    model = build(network_for(task, LARGE), channels, task.outputs, image_size=max(height, width))
+    model = build(network_for(task, LARGE), channels, task.outputs, image_size=max(height, width), **options)
     return settle_runtime(session, model, batch=batch, loss=task.loss())

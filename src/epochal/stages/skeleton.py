@@ -28,6 +28,7 @@ from epochal.recipe.duration import format_duration
 from epochal.stages.artifact import build_network
 from epochal.stages.baseline import facts_for
 from epochal.stages.choices import initial_loss_for, loss_for
+from epochal.stages.middle import middle
 from epochal.stages.pictures import Cell, show, unnormalised
 from epochal.stages.roles import LARGE, SMALL, network_for
 from epochal.stages.session import stop_on
@@ -120,10 +121,11 @@ def _check_start(session: Session, inspected: Inspected, *, batch: Batch) -> lis
     model = _network(inspected)
     inspected.task.prepare_(model)
     size = session.recipe.optimizer.batch_size
-    built = describe_architecture(model, smaller(batch.images[:4]), batch_size=size)
+    few = (middle(batch) if inspected.task.dense else batch).images[:_BY_HEART]
+    built = describe_architecture(model, few[:4], batch_size=size)
     findings = session.judge(ARCHITECTURE_RULES, built)
     findings += _check_first_loss(session, inspected, model=model, batch=batch)
-    reach = dependence(model, smaller(batch.images[:_BY_HEART]))
+    reach = dependence(model, few)
     findings += session.judge(DEPENDENCE_RULES, reach)
     twice = repeat(lambda: _two_steps(session, inspected), start=lambda name: name.startswith("start."))
     return findings + session.judge(REPEAT_RULES, twice)
@@ -213,17 +215,7 @@ def _drawn(inspected: Inspected, samples: Samples, *, count: int, seed: int) -> 
     batch = next(inspected.loader(samples, batch_size=count, seed=seed, shuffle=True).epoch(0))
     if not inspected.task.dense:
         return batch
-    return batch.replace(images=smaller(batch.images), labels=smaller(batch.labels))
-
-
-def smaller(pictures: Tensor, *, side: int = 96) -> Tensor:
-    """The middle of pictures or masks, at most `side` pixels high and wide; small ones as they are.
-
-    >>> smaller(torch.zeros(2, 3, 128, 64)).shape
-    torch.Size([2, 3, 96, 64])
-    """
-    top, left = (max(0, (length - side) // 2) for length in pictures.shape[-2:])
-    return pictures[..., top : top + side, left : left + side]
+    return middle(batch)
 
 
 def _small_network(inspected: Inspected) -> nn.Module:
