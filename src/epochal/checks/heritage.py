@@ -37,8 +37,8 @@ def start_saw_held_out(heritage: Heritage) -> Iterator[Observation]:
         if seen:
             yield Observation(
                 split,
-                f"{counted(len(seen), 'sample')} ({len(seen) / len(held):.1%}) of {split} were in {' or '.join(used)} of the"
-                f" earlier run: {named([table.keys[row] for row in seen])}",
+                f"{counted(len(seen), 'sample')} ({len(seen) / len(held):.1%}) of {split} were in {' or '.join(used)} of"
+                f" the earlier run: {named([table.keys[row] for row in seen])}",
                 expected="none.",
                 remedy="run both with the same seed and shares, or begin from a run on other images.",
             )
