@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from epochal.errors import SettingError
-from epochal.models.head import ScaledLinear, find, log_prior, set_prior_bias_
+from epochal.models.head import ScaledLinear, find, log_prior, set_bias_, set_prior_bias_
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=50))
@@ -49,6 +49,18 @@ def test_heads_of_another_size_are_refused(model: nn.Module) -> None:
     """No layer, another number of classes, no bias: each is an error."""
     with pytest.raises(SettingError):
         set_prior_bias_(model, [1, 2, 3])
+
+
+def test_a_head_begins_at_any_outputs() -> None:
+    """Given outputs come out of a plain and of a scaled head, whose weights stay unless they are to be zero."""
+    wanted = torch.tensor([0.5, -2.0, 3.0])
+    for head in (nn.Linear(4, 3), ScaledLinear(4, 3, factor=0.125)):
+        before = head.weight.clone()
+        set_bias_(head, wanted)
+        torch.testing.assert_close(head(torch.zeros(1, 4))[0], wanted)
+        assert torch.equal(head.weight, before)
+        set_bias_(head, wanted, zero_weights=True)
+        torch.testing.assert_close(head(torch.randn(1, 4))[0], wanted)
 
 
 def test_counts_must_be_counts() -> None:
