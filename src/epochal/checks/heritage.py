@@ -35,9 +35,10 @@ def start_saw_held_out(heritage: Heritage) -> Iterator[Observation]:
         held = table.index(split)
         seen = [row for row in _told_apart(table, held).tolist() if bytes(table.pixel_hashes[row]) in known]
         if seen:
+            taught = " or ".join(used)
             yield Observation(
                 split,
-                f"{counted(len(seen), 'sample')} ({len(seen) / len(held):.1%}) of {split} were in {' or '.join(used)} of"
+                f"{counted(len(seen), 'sample')} ({len(seen) / len(held):.1%}) of {split} were in {taught} of"
                 f" the earlier run: {named([table.keys[row] for row in seen])}",
                 expected="none.",
                 remedy="run both with the same seed and shares, or begin from a run on other images.",
