@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Num
 
+from epochal.stages.artifact import load_model
 from epochal.stages.baseline import PRIOR, trivial_answer
 from epochal.stages.folder import write_json
 from epochal.stages.hardest import SHOWN, show_hardest
@@ -35,6 +36,7 @@ _MOST = 0.35
 class Tested:
     """What the model and the baselines said of the test split."""
 
+    task: Task  # with what the model file adds to it
     keys: list[str]
     labels: np.ndarray
     evidence: Num[np.ndarray, "n e"]
@@ -49,13 +51,13 @@ def evaluate(session: Session, inspected: Inspected) -> None:
     with session.stage("evaluate", title="Evaluating on the whole test split"):
         opened = inspected.splits.test.open("the final score")
         tested = _test(session, inspected, opened=opened)
-        summary = summarise(session, inspected, tested=tested)
-        details = inspected.task.details(tested.evidence, tested.labels)
-        session.write("result", **summary, details=details | {"gain_over_linear": _gain(inspected.task, tested)})
+        task, summary = tested.task, summarise(session, inspected, tested=tested)
+        details = task.details(tested.evidence, tested.labels)
+        session.write("result", **summary, details=details | {"gain_over_linear": _gain(task, tested)})
         write_json(session.folder.summary, summary)
-        rows = inspected.task.judged(tested.evidence, tested.labels)
+        rows = task.judged(tested.evidence, tested.labels)
         write_atomically(session.folder.predictions, _as_csv(tested.keys, rows))
-        worst = inspected.task.hardest(tested.evidence, tested.labels, count=min(SHOWN, len(rows)))
+        worst = task.hardest(tested.evidence, tested.labels, count=min(SHOWN, len(rows)))
         show_hardest(session, inspected, samples=opened, worst=worst, rows=rows)
 
 
@@ -84,7 +86,8 @@ def _test(session: Session, inspected: Inspected, *, opened: Samples) -> Tested:
                 linear = said
     evidence = evidence_of(session.folder.model, inspected, samples=opened)
     keys = [inspected.table.keys[row] for row in opened.index.tolist()]
-    return Tested(keys=keys, labels=labels, evidence=evidence, baselines=baselines, linear=linear)
+    known = load_model(session.folder.model)[1].kind
+    return Tested(task=known, keys=keys, labels=labels, evidence=evidence, baselines=baselines, linear=linear)
 
 
 def summarise(session: Session, inspected: Inspected, *, tested: Tested) -> dict[str, Any]:
@@ -92,7 +95,7 @@ def summarise(session: Session, inspected: Inspected, *, tested: Tested) -> dict
     model = session.journal.last("model", adopted=True)
     openings = list(session.journal.select("opened"))
     return {
-        **inspected.task.summary(tested.evidence, tested.labels),
+        **tested.task.summary(tested.evidence, tested.labels),
         "split": "test",
         "split_origin": "carved from train" if "test" in inspected.carved else "its own folder",
         "test_openings": len(openings),

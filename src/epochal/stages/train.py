@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,7 @@ from epochal.stages.roles import LARGE, network_for
 from epochal.stages.scoring import labels_of
 from epochal.stages.speed import images_per_second
 from epochal.stages.watching import Watcher, show_filters
+from epochal.tasks.multi_label import MultiLabel
 from epochal.training.checkpoint import previous
 from epochal.training.governor import ThreadGovernor
 
@@ -79,9 +81,17 @@ def _keep(session: Session, inspected: Inspected, *, fit: Fit, facts: Facts) -> 
     write_sparsity(session, fit.model)
     said = _calibrate(session, inspected, fit=fit)
     path = session.folder.baseline(facts.network)
-    save_model(path, fit.model, facts=facts)
+    save_model(path, fit.model, facts=_with_thresholds(inspected, facts=facts, evidence=said))
     consider(session, inspected, name=facts.network, path=path, said=said)
     previous(session.folder.checkpoint).unlink(missing_ok=True)
+
+
+def _with_thresholds(inspected: Inspected, *, facts: Facts, evidence: Num[np.ndarray, "n e"]) -> Facts:
+    """Where an image may have several labels, from which probability on each is named: chosen in validation."""
+    if not isinstance(inspected.task, MultiLabel):
+        return facts
+    task = inspected.task.with_thresholds(evidence, labels_of(inspected, inspected.val))
+    return replace(facts, task=task.describe())
 
 
 def _trained(session: Session, inspected: Inspected, *, facts: Facts, planned: Planned, reserved: float) -> Fit:
