@@ -14,9 +14,9 @@ from pictures import encoded, folder_of
 COUNT = 200
 
 
-def dial(value: float, *, side: int = 24) -> UInt8[np.ndarray, "side side 3"]:
+def dial(value: float, number: int, *, side: int = 24) -> UInt8[np.ndarray, "side side 3"]:
     """A bright hand on a dark face, pointing to `value` tenths of a turn."""
-    dice = np.random.default_rng(round(value * 1000))
+    dice = np.random.default_rng(number)
     rows, columns = np.mgrid[:side, :side] - (side - 1) / 2
     angle = 2 * np.pi * value / 10
     along = columns * np.sin(angle) - rows * np.cos(angle)
@@ -33,7 +33,7 @@ def dials() -> dict[str, bytes]:
     files, rows = {}, []
     for number, value in enumerate(values.tolist()):
         name = f"images/{number:03d}.png"
-        files[name] = encoded(Image.fromarray(dial(value + number / 1e5)))
+        files[name] = encoded(Image.fromarray(dial(value, number)))
         rows.append([name, f"{value:.1f}"])
     return files | {"targets.csv": _table(["file", "value"], rows)}
 
