@@ -37,7 +37,7 @@ def _options(finished: Whole) -> list[str]:
 def test_the_commands_and_options_are_frozen() -> None:
     """People's scripts depend on each of these words: a change here is a decision, not an accident."""
     commands = {each.callback.__name__: each.callback for each in cli.app.registered_commands if each.callback}
-    assert commands.keys() == {"run", "predict", "report", "export", "doctor"}
+    assert commands.keys() == {"run", "predict", "report", "export", "check", "explain", "doctor"}
     offered = {name: _words(name) for name in commands}
     assert offered["run"] == {
         "--budget", "-b", "--out", "-o", "--seed", "--task", "--image-size", "--recipe", "--set", "--fresh", "--quiet",
@@ -46,6 +46,8 @@ def test_the_commands_and_options_are_frozen() -> None:
     assert offered["predict"] == {"--output", "-o", "--format", "--quiet", "-q", "--help", "-h"}
     assert offered["report"] == {"--help", "-h"}
     assert offered["export"] == {"--format", "--output", "-o", "--help", "-h"}
+    assert offered["check"] == {"--format", "--output", "-o", "--ignore", "--select", "--seconds", "--help", "-h"}
+    assert offered["explain"] == {"--help", "-h"}
     assert offered["doctor"] == {"--tests", "--no-tests", "--help", "-h"}
 
 
@@ -58,7 +60,9 @@ def _words(command: str) -> set[str]:
     return words | set(found.context_settings.get("help_option_names", ["--help", "-h"]))
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["predict"], ["report"], ["export"], ["doctor"]])
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["predict"], ["report"], ["export"], ["check"], ["explain"], ["doctor"]]
+)
 def test_every_command_explains_itself(command: list[str]) -> None:
     """`--help` and `-h` say the same."""
     long, short = (runner.invoke(cli.app, [*command, word]) for word in ("--help", "-h"))
@@ -126,6 +130,26 @@ def test_reports_and_exports_name_what_they_wrote(
     assert f"Wrote {folder.report}" in told
     assert f"Wrote {folder.path / 'model.pt2'}" in told
     assert "largest difference of a logit" in told
+
+
+def test_checking_ends_with_its_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """0 where nothing is wrong, 3 where an error is found, 2 where the program cannot be had."""
+    (tmp_path / "checked.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "def build(*last):\n"
+        "    model = nn.Sequential(nn.Linear(3, 2), *last)\n"
+        "    return {'model': model, 'data': (torch.randn(32, 3), torch.arange(32) % 2), 'loss': nn.CrossEntropyLoss()}\n"
+        "def bad():\n    return build(nn.Softmax(1))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert _main(monkeypatch, "check", "checked.py:build", "--select", "double-softmax") == 0
+    assert _main(monkeypatch, "check", "checked.py:bad", "--format", "json", "-o", "out.json", "--seconds", 0) == 3
+    assert json.loads((tmp_path / "out.json").read_text())["ok"] is False
+    assert _main(monkeypatch, "check", "checked.py:none") == 2
+    assert _main(monkeypatch, "explain", "EP250") == 0
+    assert "double-softmax" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("healthy", "code"), [(True, 0), (False, 3)])

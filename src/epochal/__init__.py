@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from epochal.api import export, predict, redraw, run
+    from epochal.api import check, export, predict, redraw, run
     from epochal.errors import EpochalError
     from epochal.findings import Finding, Rule, Severity, rule
     from epochal.history import History
@@ -28,6 +28,7 @@ _HOME = {
     "Recipe": "epochal.recipe.recipe",
     "Rule": "epochal.findings",
     "Severity": "epochal.findings",
+    "check": "epochal.api",
     "export": "epochal.api",
     "predict": "epochal.api",
     "redraw": "epochal.api",
@@ -43,6 +44,7 @@ __all__ = [
     "Rule",
     "Severity",
     "__version__",
+    "check",
     "export",
     "predict",
     "redraw",

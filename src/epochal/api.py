@@ -6,11 +6,13 @@ from typing import Any
 
 from epochal.recipe.config import settle
 from epochal.recipe.duration import parse_duration
+from epochal.stages.check import check_program, parts_of
 from epochal.stages.export import Exported, export_model
 from epochal.stages.folder import existing_run
 from epochal.stages.predict import predict_files
 from epochal.stages.progress import choose_progress
 from epochal.stages.report import write_report
+from epochal.stages.verdict import Report
 from epochal.stages.walk import Outcome, start
 
 
@@ -54,6 +56,35 @@ def predict(run: str | Path, images: str | Path, *, output: str | Path | None = 
     Raises: RunError if there is no such run, DataError if there are no images, SettingError where masks have no place.
     """
     return predict_files(Path(run), Path(images), output=None if output is None else Path(output))
+
+
+def check(  # noqa: PLR0913 - the parts of a training program
+    model: Any,
+    batch: Any = None,
+    *,
+    loss_fn: Any = None,
+    optimizer: Any = None,
+    train: Any = None,
+    validation: Any = None,
+    seconds: float = 10.0,
+) -> Report:
+    """Check your own training program before its first step; leave all of it as it was: `epochal check`.
+
+    A batch is `(inputs, target)`, or a dict with `labels`, `target` or `y`; loaders give such batches.
+
+    Raises: SettingError if there is nothing to check.
+
+    >>> import torch
+    >>> network = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Softmax(1))
+    >>> batch = torch.randn(16, 3), torch.arange(16) % 2
+    >>> [each.rule for each in check(network, batch, loss_fn=torch.nn.CrossEntropyLoss()).findings][:1]
+    ['double-softmax']
+    """
+    parts = {
+        "model": model, "batch": batch, "loss": loss_fn, "optimizer": optimizer, "train": train,
+        "validation": validation,
+    }  # fmt: skip
+    return check_program(parts_of({name: each for name, each in parts.items() if each is not None}), seconds=seconds)
 
 
 def export(run: str | Path, *, kind: str = "onnx", output: str | Path | None = None) -> Exported:

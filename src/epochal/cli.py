@@ -203,7 +203,7 @@ def export(
 
 
 @app.command()
-def check(  # noqa: PLR0913 - each is an option of the command line; a test freezes the set
+def check(
     target: Annotated[str, typer.Argument(metavar="PROGRAM", help="MODULE:FUNCTION or FILE.py:FUNCTION.")],
     *,
     kind: Annotated[VerdictFormat, typer.Option("--format", help="text, json, sarif or junit.")] = VerdictFormat.TEXT,

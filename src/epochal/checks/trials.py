@@ -32,11 +32,12 @@ _NORMS = (nn.modules.batchnorm._BatchNorm,)  # noqa: SLF001  the one name that c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
-    """How much a trial may cost, whichever is reached first ends it; and the seed of its draws."""
+    """How much a trial may cost, whichever is reached first ends it; the seed of its draws, and Adam's rate."""
 
     steps: int
     seconds: float
     seed: int = 0
+    rate: float = RATE
 
 
 def fit_batch(
@@ -61,7 +62,7 @@ def fit_batch(
         torch.manual_seed(caps.seed)
         model = _learning_mode(make_model())
         before = [each.detach().clone() for each in model.parameters()]
-        optimizer = _adam(model)
+        optimizer = _adam(model, rate=caps.rate)
         while True:
             logits = model(images)
             value = loss(logits, labels).mean()
@@ -167,7 +168,7 @@ def input_dependence(
         blind.load_state_dict(seeing.state_dict())
         guess = _shares(seeing, train) if constant is None else constant[None]
         twins = Twins(seeing=seeing, blind=blind, loss=loss, constant=guess)
-        optimizers = _adam(seeing), _adam(blind)
+        optimizers = _adam(seeing, rate=caps.rate), _adam(blind, rate=caps.rate)
         outcome, ended, step, look = None, "", 0, FIRST_LOOK
         for images, labels in _batches(*train, seed=caps.seed):
             twins.teach(images, labels, optimizers=optimizers)
@@ -268,9 +269,9 @@ def _learning_mode(model: nn.Module) -> nn.Module:
     return model
 
 
-def _adam(model: nn.Module) -> torch.optim.Optimizer | None:
+def _adam(model: nn.Module, *, rate: float) -> torch.optim.Optimizer | None:
     parameters = [each for each in model.parameters() if each.requires_grad]
-    return torch.optim.Adam(parameters, lr=RATE) if parameters else None
+    return torch.optim.Adam(parameters, lr=rate) if parameters else None
 
 
 def _step(optimizer: torch.optim.Optimizer | None, value: Tensor) -> None:
