@@ -16,6 +16,8 @@ NORM_BIAS_LR = 64.0  # biases behind a fixed scale learn this many times faster
 LABEL_SMOOTHING = 0.2
 # Jordan 2024, as `warmup_then(linear(end=LAST_FACTOR), share=WARMUP, start=FIRST_FACTOR)`
 WARMUP, FIRST_FACTOR, LAST_FACTOR = 0.23, 0.2, 0.07
+# For values instead of classes, docs/decisions/regression.md
+VALUES_OPTIMIZER, VALUES_LR, VALUES_WEIGHT_DECAY = "adamw", 4e-3, 0.05
 MOST_EPOCHS = 100  # more passes over the same images bring nothing that the time is worth
 _LEAST_BATCH = 64  # in a minute on CIFAR-10, batches of 16 learnt nothing (31.7 %), see docs/decisions/network.md
 _LR_PER_SAMPLE = 1.5 / 1024  # peak rate 1.5 at batch 1024, proportional to the batch

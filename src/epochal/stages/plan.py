@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from epochal.models import dense_sizing
+from epochal.models import dense_sizing, sizing
 from epochal.models.dense_sizing import dense_sized_for
 from epochal.models.sizing import sized_for
 from epochal.recipe.duration import format_duration
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from epochal.stages.session import Session
 
 _LEAST_SECONDS = 1.0
+_VALUES_WHY = "by measurements on dials, docs/decisions/regression.md"
 _DENSE_WHY = "by measurements on street scenes, docs/decisions/segmentation-network.md"
 
 
@@ -40,6 +41,8 @@ def plan_training(session: Session, inspected: Inspected, *, seconds: float) -> 
 
 def _plan_whole(session: Session, inspected: Inspected, *, seconds: float) -> Planned:
     """One answer for each image: a residual network."""
+    if inspected.task.name == "regression":
+        _decide_for_values(session)
     settle_learning(session, inspected.task)
     samples, speed = len(inspected.train), images_per_second(session, inspected)
     sized = sized_for(
@@ -61,6 +64,14 @@ def _plan_whole(session: Session, inspected: Inspected, *, seconds: float) -> Pl
         seconds=min(seconds, sized.seconds),
         sentence=f"a residual network of width {width}, {_length(sized.seconds, epochs=sized.epochs)}",
     )
+
+
+def _decide_for_values(session: Session) -> None:
+    """Values are learnt better by small, even steps than by those that tell classes apart."""
+    session.decide("optimizer.name", sizing.VALUES_OPTIMIZER, reason=_VALUES_WHY)
+    if session.recipe.optimizer.name == sizing.VALUES_OPTIMIZER:
+        session.decide("optimizer.lr", sizing.VALUES_LR, reason=_VALUES_WHY)
+        session.decide("optimizer.weight_decay", sizing.VALUES_WEIGHT_DECAY, reason=_VALUES_WHY)
 
 
 def _plan_dense(session: Session, inspected: Inspected, *, seconds: float) -> Planned:
