@@ -140,7 +140,8 @@ def test_checking_ends_with_its_verdict(
         "import torch\nfrom torch import nn\n"
         "def build(*last):\n"
         "    model = nn.Sequential(nn.Linear(3, 2), *last)\n"
-        "    return {'model': model, 'data': (torch.randn(32, 3), torch.arange(32) % 2), 'loss': nn.CrossEntropyLoss()}\n"
+        "    batch = torch.randn(32, 3), torch.arange(32) % 2\n"
+        "    return {'model': model, 'data': batch, 'loss': nn.CrossEntropyLoss()}\n"
         "def bad():\n    return build(nn.Softmax(1))\n"
     )
     monkeypatch.chdir(tmp_path)
@@ -148,6 +149,7 @@ def test_checking_ends_with_its_verdict(
     assert _main(monkeypatch, "check", "checked.py:bad", "--format", "json", "-o", "out.json", "--seconds", 0) == 3
     assert json.loads((tmp_path / "out.json").read_text())["ok"] is False
     assert _main(monkeypatch, "check", "checked.py:none") == 2
+    assert _main(monkeypatch, "check", "checked.py:build", "--format", "yaml") == 2
     assert _main(monkeypatch, "explain", "EP250") == 0
     assert "double-softmax" in capsys.readouterr().out
 

@@ -44,15 +44,6 @@ class TableFormat(StrEnum):
     PARQUET = "parquet"
 
 
-class VerdictFormat(StrEnum):
-    """What `epochal check` can print."""
-
-    TEXT = "text"
-    JSON = "json"
-    SARIF = "sarif"
-    JUNIT = "junit"
-
-
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, as in runs/digits.")]
 TaskOption = Annotated[
     str | None,
@@ -206,10 +197,8 @@ def export(
 def check(
     target: Annotated[str, typer.Argument(metavar="PROGRAM", help="MODULE:FUNCTION or FILE.py:FUNCTION.")],
     *,
-    kind: Annotated[VerdictFormat, typer.Option("--format", help="text, json, sarif or junit.")] = VerdictFormat.TEXT,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write.  [default: standard output]")
-    ] = None,
+    kind: Annotated[str, typer.Option("--format", help="text, json, sarif or junit.")] = "text",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File.  [default: standard output]")] = None,
     ignore: Annotated[
         list[str] | None, typer.Option("--ignore", metavar="RULE", help="Leave a rule out; repeatable.")
     ] = None,
@@ -223,18 +212,17 @@ def check(
     The function takes no arguments and returns a dict with any of `model`, `data` (or `batch`, `train`, `validation`),
     `loss`, `optimizer`, or an object with such attributes. Nothing of it is changed. Ends with 3 if an error is found.
 
-    Examples:
-        epochal check train.py:build
-
+    Example:
         epochal check my_package.training:build --format sarif --output epochal.sarif
 
     """
     from epochal.stages.check import check_program, parts_of
-    from epochal.stages.check_output import rendered
+    from epochal.stages.check_output import check_format, rendered
     from epochal.stages.check_target import build
 
+    check_format(kind)
     report = check_program(parts_of(build(target)), seconds=seconds, ignore=ignore or (), select=select or ())
-    told = rendered(report, kind.value, target=target)
+    told = rendered(report, kind, target=target)
     if output is None:
         typer.echo(told)
     else:

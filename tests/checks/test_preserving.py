@@ -26,11 +26,11 @@ def test_everything_is_put_back() -> None:
         numbers = [*model.state_dict().values(), x, generator.get_state(), torch.get_rng_state()]
         kept = optimizer.state_dict()["state"]
         numbers += [value for each in kept.values() for value in each.values()]
-        return [each.tolist() for each in numbers] + [random.getstate(), repr(np.random.get_state()), model.training]
+        return [each.tolist() for each in numbers] + [random.getstate(), repr(np.random.get_state()), model.training]  # noqa: NPY002
 
     before = state()
-    with pytest.raises(ZeroDivisionError), preserved(program):
+    with pytest.raises(ZeroDivisionError), preserved(program):  # noqa: PT012
         list(loader), model.eval(), model.train(), model(x.mul_(2)).sum().backward(), optimizer.step()
-        random.random(), np.random.rand(), torch.rand(1)
+        random.random(), np.random.rand(), torch.rand(1)  # noqa: NPY002
         _ = 1 / 0
     assert state() == before

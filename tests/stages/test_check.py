@@ -18,8 +18,8 @@ from epochal.findings import Severity
 from epochal.stages.check import check_program, parts_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks" / "faults"))
-from healthy import HEALTHY  # noqa: E402
-from programs import PAIRS  # noqa: E402
+from healthy import HEALTHY
+from programs import PAIRS
 
 sys.path.pop(0)
 
@@ -65,7 +65,7 @@ class Two(nn.Module):
 
 
 def _state(*values: Any) -> str:
-    dice = (random.getstate(), repr(np.random.get_state()), torch.get_rng_state().tolist())
+    dice = (random.getstate(), repr(np.random.get_state()), torch.get_rng_state().tolist())  # noqa: NPY002
     return repr([*values, dice])
 
 

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 import torch
 from torch import nn
 
@@ -24,11 +25,10 @@ def test_a_failing_experiment_is_noted() -> None:
 
 def test_the_place_is_the_users() -> None:
     """Frames of torch and of this package are passed over."""
-    try:
+    with pytest.raises(RuntimeError) as raised:
         nn.Linear(3, 2)(torch.zeros(1, 4))
-    except RuntimeError as error:
-        assert "test_examination.py" in place(error)
-        assert said(error).startswith("RuntimeError: mat1")
+    assert "test_examination.py" in place(raised.value)
+    assert said(raised.value).startswith("RuntimeError: mat1")
 
 
 def test_features_are_not_images() -> None:

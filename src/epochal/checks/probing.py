@@ -75,6 +75,10 @@ def _redrawn(program: Program, rows: Rows) -> Iterator[Tensor]:
             fan = max(each[0].numel(), 1) if each.ndim > 1 else 1
             each.copy_(stretch / fan**0.5 * torch.randn(each.shape, generator=source))
         yield _seen(Program(model=model), rows)
+        if stretch == max(_SCALES):
+            for each in list(model.parameters())[-2:]:
+                each.neg_()
+            yield _seen(Program(model=model), rows)  # the other sign of the last layer
 
 
 def _sums_to_one(out: Tensor) -> bool:

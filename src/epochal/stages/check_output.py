@@ -8,11 +8,24 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from epochal import __version__
+from epochal.errors import SettingError
 from epochal.findings import Finding, Severity
 from epochal.stages.explain import known_rules
 from epochal.stages.verdict import Report
 
+FORMATS = ("text", "json", "sarif", "junit")
 _LEVELS = {Severity.NOTE: "note", Severity.WARN: "warning", Severity.ERROR: "error", Severity.STOP: "error"}
+
+
+def check_format(kind: str) -> None:
+    """Refuse a format that is none, before any work is done.
+
+    Raises: SettingError with the nearest format.
+
+    >>> check_format("json")
+    """
+    if kind not in FORMATS:
+        raise SettingError.unknown("format", kind, known=FORMATS)
 
 
 def rendered(report: Report, kind: str, *, target: str) -> str:
