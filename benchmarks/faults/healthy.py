@@ -33,7 +33,9 @@ def wine(seed: int) -> dict[str, Any]:
     torch.manual_seed(seed)
     x, y = datasets.load_wine(return_X_y=True)
     model = nn.Sequential(nn.Linear(13, 32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, 3))
-    return program(model, standard(x), torch.tensor(y), loss=nn.CrossEntropyLoss(label_smoothing=0.1), weight_decay=1e-4)
+    return program(
+        model, standard(x), torch.tensor(y), loss=nn.CrossEntropyLoss(label_smoothing=0.1), weight_decay=1e-4
+    )
 
 
 def many_labels(seed: int) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def many_labels(seed: int) -> dict[str, Any]:
     torch.manual_seed(seed)
     x, y = datasets.make_multilabel_classification(1000, n_features=20, n_classes=4, random_state=seed)
     target = torch.tensor(y, dtype=torch.float32)
-    loss = lambda z, t: nn.functional.binary_cross_entropy_with_logits(z, t)  # noqa: E731
+    loss = lambda z, t: nn.functional.binary_cross_entropy_with_logits(z, t)  # noqa: E731, PLW0108 - as users write it
     return program(mlp(20, 50, 4), standard(x), target, loss=loss)
 
 

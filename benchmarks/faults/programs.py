@@ -7,6 +7,7 @@ Each program is a function of a seed that returns what `epochal check` takes.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -41,13 +42,13 @@ def glorot(model: nn.Module, *, weights: Callable[[Tensor], Any] = nn.init.xavie
 def mlp(*widths: int, act: type[nn.Module] = nn.ReLU, last: nn.Module | None = None) -> nn.Sequential:
     """Dense layers with an activation between them."""
     layers: list[nn.Module] = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), act()]
     layers.pop()
     return nn.Sequential(*layers, *([last] if last else []))
 
 
-def program(
+def program(  # noqa: PLR0913, PLR0917 - the parts of a program are as many
     model: nn.Module, x: Tensor, y: Tensor, *, loss: Any, lr: float = 1e-3, optimizer: Any = torch.optim.Adam,
     batch: int = 32, **options: Any,
 ) -> dict[str, Any]:  # fmt: skip
@@ -85,7 +86,7 @@ def digits() -> tuple[Tensor, Tensor]:
     return (images - images.mean()) / images.std(), torch.tensor(y)
 
 
-def regression(change: str = "") -> Build:
+def regression(change: str = "") -> Build:  # noqa: C901 - a branch for each fault
     """TheDeepChecker's network on a table, with one of its faults."""
 
     def build(seed: int) -> dict[str, Any]:
@@ -122,10 +123,10 @@ def keras_multi(p: Tensor, y: Tensor) -> Tensor:
     return -(y * p.clamp(1e-7, 1 - 1e-7).log()).sum(1).mean()
 
 
-def cnn(change: str = "") -> Build:
+def cnn(change: str = "") -> Build:  # noqa: C901 - a branch for each fault
     """TheDeepChecker's network of two convolutions, on digits of 8x8, with one of its faults."""
 
-    def build(seed: int) -> dict[str, Any]:
+    def build(seed: int) -> dict[str, Any]:  # noqa: C901, PLR0912 - a branch for each fault
         _seeded(seed)
         x, y = digits()
         convolutions = [nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1)]
@@ -184,7 +185,7 @@ class Exp(nn.Module):
     """An exponential as activation."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """e to the x."""
+        """Raise e to the x."""
         return x.exp()
 
 
@@ -279,7 +280,9 @@ def bool_of_thousands(*, repaired: bool) -> Build:
         if repaired:
             return program(glorot(mlp(1, 8, 1, act=nn.Tanh)), standard(raw), y, loss=nn.BCEWithLogitsLoss(), lr=1e-2)
         model = glorot(mlp(1, 1, 1, act=nn.Sigmoid, last=nn.Sigmoid()))
-        return program(model, torch.tensor(raw, dtype=torch.float32), y, loss=nn.L1Loss(), optimizer=torch.optim.RMSprop)
+        return program(
+            model, torch.tensor(raw, dtype=torch.float32), y, loss=nn.L1Loss(), optimizer=torch.optim.RMSprop
+        )
 
     return build
 
