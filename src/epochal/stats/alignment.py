@@ -52,4 +52,5 @@ def _window_energy(pictures: Float32[np.ndarray, "p h w c"], *, reach: int) -> n
         return total
 
     energy: np.ndarray = (windows(pixels**2) - windows(pixels) ** 2 / (down * across)).sum(axis=3)
-    return np.maximum(energy, 0)
+    positive: np.ndarray = np.maximum(energy, 0)
+    return positive
