@@ -36,7 +36,7 @@ def test_a_ray_that_turns_is_a_circle(scale: np.ndarray, period: float) -> None:
     assert found.period == pytest.approx(period)
     assert "from the two ends" in found.reason
     assert found.evidence is not None
-    assert found.evidence.likeness > 2 * found.evidence.error
+    assert found.evidence.closing > 2
 
 
 def test_values_in_float32_close_to_the_same_circle() -> None:

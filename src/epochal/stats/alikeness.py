@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float64, Int, Num
 from epochal.stats.ridge import fit_ridge
 
 _STRETCHES = 12  # of the scale, told apart by a ridge regression whose answers say which images are near
-_NEAREST, _HALVINGS = 10, 3
+_NEAREST, _HALVINGS = 5, 6
 _GROUPS = 20  # left out one after the other for the error
 _SHARED = 1.3  # the map is shared by all images, and its own error is not seen by leaving out a few of them
 _RINGS, _WIDTH = 3, 0.03  # distances, as shares of the scale, at which pairs across the seam are compared with others
@@ -31,7 +31,7 @@ class Alikeness:
 
     `near` neighbours in value, `seam` those across it, `far` strangers. `likeness` of the ends is 1 on a circle and 0
     on a line, `mirrored` the same for values on either side of the likeliest mirror; `error` is the standard error of
-    the likeness, `signal` says by how many standard errors near exceeds far.
+    the likeness. `signal` and `closing` say by how many standard errors near and seam exceed far.
     """
 
     near: float
@@ -41,6 +41,7 @@ class Alikeness:
     likeness: float
     error: float
     signal: float
+    closing: float
 
 
 def measure(features: Num[np.ndarray, "n d"], values: Num[np.ndarray, " n"]) -> Alikeness:
@@ -73,10 +74,13 @@ def measure(features: Num[np.ndarray, "n d"], values: Num[np.ndarray, " n"]) -> 
             pairs.figures((counts - seen[:, g]) / (images - total[g]) / chance, chance=chance) for g in range(_GROUPS)
         ]
     spread = _SHARED * np.std(without, axis=0) * np.sqrt(_GROUPS - 1)
-    near, seam, far, mirrored, likeness, contrast = whole.tolist()
+    near, seam, far, mirrored, likeness, *exceeding = whole.tolist()
+    signal, closing = (
+        excess / error if error > 0 else 0.0 for excess, error in zip(exceeding, spread[5:].tolist(), strict=True)
+    )
     return Alikeness(
         near=near, seam=seam, far=far, mirrored=mirrored, likeness=likeness, error=float(spread[4]),
-        signal=contrast / max(float(spread[5]), 1e-9) if np.isfinite(contrast) else 0.0,
+        signal=signal, closing=closing,
     )  # fmt: skip
 
 
@@ -99,8 +103,8 @@ class _Pairs:
 
     def figures(
         self, multiples: Float64[np.ndarray, " kinds"], *, chance: Float64[np.ndarray, " kinds"]
-    ) -> Float64[np.ndarray, "6"]:
-        """Near, seam, far, mirrored, likeness, contrast."""
+    ) -> Float64[np.ndarray, "7"]:
+        """Near, seam, far, mirrored, likeness, and by how much near and seam exceed far."""
         count = len(self.rings)
         weights = chance[count : 2 * count] * (chance[:count] > 0)
         near, seam = (
@@ -108,7 +112,7 @@ class _Pairs:
         )
         far, mirrored = multiples[2 * count], np.nanmax(multiples[2 * count + 1 :], initial=0.0)
         contrast = near - far
-        return np.array([near, seam, far, (mirrored - far) / contrast, (seam - far) / contrast, contrast])
+        return np.array([near, seam, far, (mirrored - far) / contrast, (seam - far) / contrast, contrast, seam - far])
 
 
 def _ranked(

@@ -85,7 +85,7 @@ def _against(found: Alikeness) -> str:
     """What speaks against a circle; nothing where all holds."""
     if not (found.signal > SIGNAL and found.near > MULTIPLE):
         return "images of near values are hardly more alike than others, so nothing shows whether the ends meet"
-    if found.likeness > LIKENESS and not found.likeness > SURE * found.error:
+    if found.likeness > LIKENESS and not found.closing > SURE:
         return "images from the two ends of the range may be as alike as neighbours elsewhere, but too few are there"
     if not found.likeness > LIKENESS:
         return (

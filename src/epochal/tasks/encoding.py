@@ -15,7 +15,7 @@ from epochal.models.head import ScaledLinear, find
 from epochal.tasks.value import Value
 
 # Errors below it are squared, in standard deviations, or in radii on a circle: benchmarks/regression/needle.md.
-BETA = 1.0
+BETA = 0.1
 
 _LOSSES: Mapping[str, Callable[..., Callable[[Tensor, Tensor], Tensor]]] = {
     "smooth-l1": lambda beta: partial(smooth_l1, beta=beta),

@@ -146,7 +146,7 @@ class Regression:
 
         >>> task = Regression.of(["age"], np.array([[10.0], [30.0]]))
         >>> task.initial_loss(), task.initial_loss(name="squared")
-        (0.5, 1.0)
+        (0.95, 1.0)
         """
         del smoothing
         return constant_loss(self.values, name=name, beta=beta)
