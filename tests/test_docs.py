@@ -30,6 +30,8 @@ FLAGS = {
         *("--budget", "-b", "--out", "-o", "--seed", "--task", "--image-size", "--recipe", "--set", "--fresh"),
         *("--quiet", "-q"),
     },
+    "check": {"--format", "--output", "-o", "--ignore", "--select", "--seconds"},
+    "explain": set(),
     "predict": {"--output", "-o", "--format", "--quiet", "-q"},
     "report": set(),
     "export": {"--format", "--output", "-o"},
