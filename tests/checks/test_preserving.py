@@ -19,7 +19,8 @@ def test_everything_is_put_back() -> None:
     model(x).sum().backward()
     optimizer.step()
     generator = torch.Generator().manual_seed(3)
-    loader = torch.utils.data.DataLoader([1, 2, 3], shuffle=True, generator=generator)
+    rows = torch.utils.data.TensorDataset(torch.arange(3))
+    loader = torch.utils.data.DataLoader(rows, shuffle=True, generator=generator)
     program = Program(model=model, batch=Rows(inputs=x), optimizer=optimizer, train=loader)
 
     def state() -> list[object]:

@@ -31,10 +31,11 @@ def test_raw_outputs_are_not_bounded() -> None:
 
 def test_gradients_tell_who_is_left_out() -> None:
     """Unused, frozen, outside the optimizer, and strangers in it."""
-    model = nn.ModuleDict({"a": nn.Linear(4, 3), "unused": nn.Linear(1, 1), "frozen": nn.Linear(3, 3)})
+    used = nn.Linear(4, 3)
+    model = nn.ModuleDict({"a": used, "unused": nn.Linear(1, 1), "frozen": nn.Linear(3, 3)})
     model["frozen"].requires_grad_(requires_grad=False)
-    model.forward = lambda x: model["frozen"](model["a"](x))  # type: ignore[method-assign]
-    optimizer = torch.optim.SGD([model["a"].bias, torch.zeros(1, requires_grad=True)], lr=1.0)
+    model.forward = lambda x: model["frozen"](used(x))
+    optimizer = torch.optim.SGD([used.bias, torch.zeros(1, requires_grad=True)], lr=1.0)
     seen = probe_gradients(Program(model=model, loss=nn.MSELoss(), optimizer=optimizer), ROWS)
     assert seen.outside == ("a.weight",)
     assert seen.unreached == ("unused.weight", "unused.bias")
@@ -44,8 +45,9 @@ def test_gradients_tell_who_is_left_out() -> None:
 
 def test_a_head_of_zeros_is_not_dead() -> None:
     """The layer before it gets no gradient at first, and gets one with the second step."""
-    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
-    nn.init.zeros_(model[2].weight)
+    first, last = nn.Linear(4, 8), nn.Linear(8, 3)
+    model = nn.Sequential(first, nn.ReLU(), last)
+    nn.init.zeros_(last.weight)
     assert probe_gradients(Program(model=model, loss=nn.MSELoss()), ROWS).still == ()
-    nn.init.constant_(model[0].bias, -1e3)
+    nn.init.constant_(first.bias, -1e3)
     assert "0.weight" in probe_gradients(Program(model=model, loss=nn.MSELoss()), ROWS).still

@@ -18,8 +18,8 @@ from epochal.findings import Severity
 from epochal.stages.check import check_program, parts_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks" / "faults"))
-from healthy import HEALTHY
-from programs import PAIRS
+from healthy import HEALTHY  # type: ignore[import-not-found]
+from programs import PAIRS  # type: ignore[import-not-found]
 
 sys.path.pop(0)
 
@@ -86,7 +86,7 @@ def test_nothing_is_changed() -> None:
     labels = (left[:, 0] > 0).long()
     optimizer = torch.optim.Adam(model.parameters())
     loss = lambda said, y: nn.functional.cross_entropy(said["logits"], y)  # noqa: E731
-    loss(model(left, right), labels).backward()
+    loss(model(left, right), labels).backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     dice = torch.Generator().manual_seed(7)
     loader = DataLoader(TensorDataset(left, right, labels), batch_size=16, shuffle=True, generator=dice)

@@ -15,11 +15,15 @@ def _exam(program: Program, rows: Rows) -> Examination:
     return Examination(program=program, rows=rows, deadline=time.perf_counter() + 5, wanted=lambda _: True)
 
 
+def _fail() -> None:
+    raise RuntimeError("first line\nsecond line")
+
+
 def test_a_failing_experiment_is_noted() -> None:
     """With the rules that could not look, and the error in a line."""
     exam = _exam(Program(model=nn.Linear(1, 1)), Rows(inputs=torch.zeros(2, 1)))
     with exam.trying([ownership.dead_start]):
-        raise RuntimeError("first line\nsecond line")
+        _fail()
     assert exam.not_checked == [("dead-start", "the experiment could not be made: RuntimeError: first line")]
 
 

@@ -25,7 +25,8 @@ class Pairs(nn.Module):
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
         """Logits."""
-        return self.layer(left, right)
+        said: Tensor = self.layer(left, right)
+        return said
 
 
 def test_batches_of_several_inputs_are_learnt_by_heart() -> None:
@@ -50,7 +51,8 @@ def test_a_model_that_rolls_dice_by_itself_does_not_repeat() -> None:
             self.layer = nn.Linear(3, 2)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.layer(x) + time.perf_counter_ns() % 1000
+            said: Tensor = self.layer(x) + time.perf_counter_ns() % 1000
+            return said
 
     rows = Rows(inputs=torch.randn(8, 3), target=torch.randn(8, 2))
     exam = _exam(Program(model=Dicey(), loss=nn.MSELoss()), rows)
