@@ -106,7 +106,7 @@ def fine_tuned(start: Start, drawn: Drawn, *, kind: Kind, seconds: float, **rate
     features = read(model, drawn.images, like=drawn.images)[FEATURES]
     set_head_(model, fit_logistic(features, drawn.labels, classes=drawn.target.classes))
     prepare_(model, kind)
-    loader = _shuffled(drawn, batch=128 if len(drawn.labels) >= 2000 else 32)
+    loader = _shuffled(drawn, batch=128 if len(drawn.labels) >= 2000 else min(32, len(drawn.labels) // 2))
     falling = schedule.warmup_then(schedule.linear(end=0.02), share=0.1, start=0.1)
     left = max(seconds - (time.process_time() - begun), 0.1)
     optimizer = layered_optimizer(model, **rates)

@@ -1,7 +1,7 @@
 """The four ways of fine-tuning, and training from scratch, at equal processor time, and how well the rule chooses.
 
     OMP_NUM_THREADS=1 python benchmarks/finetuning/transfer.py ../shared/data measured.json
-    OMP_NUM_THREADS=1 python benchmarks/finetuning/transfer.py --again measured.json
+    OMP_NUM_THREADS=1 python benchmarks/finetuning/transfer.py --again measured.json [MORE.json]
 
 A network learns five animals of CIFAR-10. Then each way is tried on new images of the same animals, on five other
 classes, on patches of street scenes and on handwritten digits, with few and with many images of a class. Writes
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from page import FEW, MIDDLE, PLENTY, SECONDS, WAYS, page
+from page import FEW, FEWEST, MIDDLE, PLENTY, SECONDS, WAYS, page
 from rival import logme
 from targets import FIRST, SECOND, Drawn, Target, cifar, digits, patches
 
@@ -28,7 +28,7 @@ from epochal.stats.similarity import Similarity, similarity
 from training import Start, fine_tuned, from_scratch, on_features, pretrain, read
 
 TABLE = Path(__file__).parent.parent / "results" / "finetuning.md"
-DRAWS = {FEW: 3, MIDDLE: 1, PLENTY: 1}
+DRAWS = {FEWEST: 3, FEW: 3, MIDDLE: 1, PLENTY: 1}
 COMPARED = 2000
 
 
@@ -37,18 +37,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("measured", type=Path, nargs="?")
-    parser.add_argument("--again", type=Path)
+    parser.add_argument("--again", type=Path, nargs="+", help="files of earlier measurements, joined")
+    parser.add_argument("--only", type=int, help="images of a class, where not all sizes are wanted")
     parser.add_argument("--seconds", type=float, default=90.0, help="processor time to learn the animals")
     arguments = parser.parse_args()
     if arguments.again is None:
-        found = measured(arguments.data, seconds=arguments.seconds)
-        arguments.measured.write_text(json.dumps(found))
+        found = [measured(arguments.data, seconds=arguments.seconds, only=arguments.only)]
+        arguments.measured.write_text(json.dumps(found[0]))
     else:
-        found = json.loads(arguments.again.read_text())
+        found = [json.loads(file.read_text()) for file in arguments.again]
     TABLE.write_text(page(found))
 
 
-def measured(data: Path, *, seconds: float) -> dict[str, Any]:
+def measured(data: Path, *, seconds: float, only: int | None = None) -> dict[str, Any]:
     """Try everything."""
     torch.set_num_threads(1)
     archive = data / "cifar10.zip"
@@ -61,12 +62,13 @@ def measured(data: Path, *, seconds: float) -> dict[str, Any]:
         patches(data / "camvid.zip"),
         digits(),
     ]
-    three = (FEW, MIDDLE, PLENTY)
-    sizes: Mapping[str, tuple[int, ...]] = {"other classes": three, "street patches": three}
+    four = (FEWEST, FEW, MIDDLE, PLENTY)
+    sizes: Mapping[str, tuple[int, ...]] = {"other classes": four, "street patches": four}
     cells = [
         tried(start, target, each=each, seed=seed)
         for target in targets
-        for each in sizes.get(target.name, (FEW, PLENTY))
+        for each in sizes.get(target.name, (FEWEST, FEW, PLENTY))
+        if only in {None, each}
         for seed in range(DRAWS[each])
     ]
     return {"animals": score, "seconds": seconds, "cells": cells}

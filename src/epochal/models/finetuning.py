@@ -43,8 +43,8 @@ class Strategy:
 def strategy_for(*, samples_per_class: float, gain: Interval, many: float = MANY) -> Strategy:
     """Decide by the number of images and by what the last stage knows beyond the best earlier one.
 
-    `gain` is `stats.similarity.Similarity.gain`, both measured on images left out. The task is similar unless the last
-    stage is behind an earlier one with the whole interval: then it has thrown away what this task needs.
+    `gain` is `stats.similarity.Similarity.gain`, both measured on images left out. The task is similar where the last
+    stage is not behind an earlier one: then it has kept what this task needs.
 
     Raises: SettingError for fewer than one image of a class.  Source: tip W4.4; benchmarks/results/finetuning.md.
 
@@ -58,7 +58,7 @@ def strategy_for(*, samples_per_class: float, gain: Interval, many: float = MANY
         raise SettingError(
             f"There are {samples_per_class:g} images of a class.", expected="1 or more.", remedy="add images."
         )
-    similar = gain.high >= 0
+    similar = gain.value >= 0
     plenty = samples_per_class >= many
     kinds: Mapping[tuple[bool, bool], Kind] = {
         (True, False): "linear",
@@ -67,7 +67,9 @@ def strategy_for(*, samples_per_class: float, gain: Interval, many: float = MANY
         (False, False): "svm",
     }
     told = "similar" if similar else "different"
-    lead = f"the last stage knows {gain.value:+.1%} ({gain.low:+.1%} to {gain.high:+.1%}) beyond the best earlier one"
+    lead = (
+        f"the last stage explains {gain.value:+.1%} ({gain.low:+.1%} to {gain.high:+.1%}) beyond the best earlier one"
+    )
     amount = f"{samples_per_class:,.0f} images a class are {'many' if plenty else 'few'} (from {many:g})"
     return Strategy(kind=kinds[similar, plenty], reason=f"{told} task: {lead}; {amount} (W4.4)")
 

@@ -47,7 +47,7 @@ STAGE = FITTED = "transfer"  # the stage, and the model with a fitted head on fi
 _READ, _SHARE = 20_000, 0.1  # images whose last features are read, at most; of the budget that is left
 _LEAST = 200  # images that are read however long it takes
 _COMPARED = 2000  # images on which stages are compared: an interval of about two points
-_SVM_IMAGES = 3000  # and whose earlier features are read: they take more memory
+_SVM_IMAGES = 2000  # and whose earlier features are read: they take more memory
 _STEP = 2.5  # times a forward pass, the least that a training step costs: what seconds_to_evaluate assumes
 _PIXEL_CELLS = 12  # along each side: as many numbers as the linear baseline keeps of a colour picture
 _VALUES_LIKE_CLASSES = 10  # a measured value asks for as many images as so many classes
