@@ -36,6 +36,7 @@ from epochal.tasks.regression import Regression
 from epochal.training.evaluation import predict
 
 if TYPE_CHECKING:
+    from torch import nn
     from torch.optim import Optimizer
 
     from epochal.recipe.recipe import Recipe
@@ -66,12 +67,13 @@ class Begun:
         """A copy of the network as it begins, frozen where the strategy keeps it: each training has its own."""
         return copy.deepcopy(self._model)
 
-    def optimizer(self, recipe: Recipe, model: Adapted) -> Optimizer:
-        """The optimizer that the recipe names; AdamW with a smaller rate for each stage further from the head.
+    def optimizer(self, recipe: Recipe, model: nn.Module) -> Optimizer:
+        """The optimizer that the recipe names for `model`, a copy of this; AdamW with a rate for each stage.
 
         Raises: SettingError for a rate of 1e-3 or more (L5).
         """
         table = recipe.optimizer
+        assert isinstance(model, Adapted)
         if table.name != "adamw":
             return optimizer_for(recipe, model)
         return finetuning.layered_optimizer(model, lr=table.lr, weight_decay=table.weight_decay)
