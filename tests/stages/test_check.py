@@ -25,7 +25,7 @@ sys.path.pop(0)
 
 SEEDS = (0, 1)
 CHOSEN = (
-    "31880720", "48221692", "48934338", "50079585", "wrong_loss2", "inapp_act", "regrNN high_lr", "red_softmax",
+    "31880720", "48221692", "50079585", "wrong_loss2", "inapp_act", "regrNN high_lr", "red_softmax",
     "relu_out", "nll", "batch_softmax", "frozen", "new_head", "stale_optimizer", "one_based",
 )  # fmt: skip
 TESTED = [pair for pair in PAIRS if any(each in pair.name for each in CHOSEN)]

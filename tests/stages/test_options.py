@@ -84,7 +84,9 @@ def test_planned_options_reach_the_network_and_its_file(begun: tuple[Session, In
     assert dict(read.options) == planned.options
     pixels = torch.rand(5, inspected.channels, *inspected.size)
     before = Deployed(fit.model, facts).eval()(pixels)
-    assert torch.equal(Deployed(model, read).eval()(pixels), before)
+    # the network that was trained may lie otherwise in memory: the same weights, other roundings
+    torch.testing.assert_close(Deployed(model, read).eval()(pixels), before, rtol=1e-4, atol=1e-5)
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in fit.model.state_dict().items())
 
 
 @pytest.mark.parametrize("name", ["pca-whitening", "zca"])
