@@ -1,6 +1,6 @@
 """How often a circle is seen where there is one, and where there is none.
 
-python benchmarks/regression/circular.py        about ten minutes; writes circular.md
+python benchmarks/regression/circular.py        about five minutes; writes circular.md
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from table import write
 
 from epochal.stats.circularity import find_circle
 
-SIZES, SEEDS = (200, 400, 800), 20
+SIZES, SEEDS = (200, 400, 800), 5
 
 
 def main() -> None:
