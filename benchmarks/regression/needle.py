@@ -105,8 +105,8 @@ def main() -> None:
     rows.append(
         [f"test: {best.name}, batches of 32", final[0].value, f"{final[0].low:.3f} to {final[0].high:.3f}", final[1]]
     )
-    straight, _ = _linear_score(32, 432, test=True)
-    rows.append(["test: linear, 432 blocks", straight.value, f"{straight.low:.3f} to {straight.high:.3f}", 0.0])
+    straight, seconds = _linear_score(32, 432, test=True)
+    rows.append(["test: linear, 432 blocks", straight.value, f"{straight.low:.3f} to {straight.high:.3f}", seconds])
     write(
         "needle",
         title="Losses and settings on the dials of needle.zip",

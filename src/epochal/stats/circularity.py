@@ -47,10 +47,11 @@ def find_circle(features: Num[np.ndarray, "n d"], values: Num[np.ndarray, " n"])
 
     A circle is claimed where all of this holds: images whose values are near are alike beyond doubt; the two ends
     are alike, nearer to what neighbours are than to what strangers are; and images differ from those of mirrored
-    values, for what only shows the square of a value has equal ends too. On fifteen families of values on a line it was claimed falsely in 3 of 225
-    draws of 200 to 800 images. It needs many images: of seven families of circles 83 % of draws were missed at 200
-    images, 29 % at 800, none of the real dials at 500 (`benchmarks/regression/circular.md`). Where images show too
-    little, the answer is no.
+    values, for what only shows the square of a value has equal ends too.
+
+    On fifteen families of values on a line it was claimed falsely in 3 of 225 draws of 200 to 800 images. It needs many
+    images: of seven families of circles 83 % of draws were missed at 200 images, 29 % at 800, none of the real dials
+    at 500 (`benchmarks/regression/circular.md`). Where images show too little, the answer is no.
 
     Shapes: n images, d cheap features of each (a few hundred block means, `epochal.stats.ridge.block_features`).
 
