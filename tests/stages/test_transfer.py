@@ -11,15 +11,18 @@ from epochal.data.loader import ArrayLoader
 from epochal.errors import SettingError
 from epochal.models.adapted import FEATURES, Adapted
 from epochal.models.finetuning import MANY, RATE, SHRINK
-from epochal.stages import transfer
+from epochal.stages import network, transfer
 from epochal.stages.artifact import ADAPTED, load_model
+from epochal.stages.baseline import fit_baselines
 from epochal.stages.folder import RunFolder
 from epochal.stages.inspected import Inspected
 from epochal.stages.session import Session
 from epochal.stages.starting import load_start
+from epochal.stages.train import train_network
 from epochal.stages.transfer import begin_from, images_for_each, pixel_means
 from epochal.training.evaluation import predict
 from stages.conftest import Prepared
+from stages.counted import Counted
 from stages.striped import striped_folder
 from stages.targets import folder_with
 from stages.whole import Whole, copied, inspected_on
@@ -193,3 +196,19 @@ def test_the_start_may_be_a_network_of_another_size(prepared: Prepared, finished
     assert isinstance(model, Adapted)
     assert origin.sight.side == load_model(finished.folder.model)[1].image_size
     assert model(torch.zeros(1, 3, 24, 24)).shape == (1, len(inspected.task.names))
+
+
+@pytest.mark.parametrize("kind", ["svm", "last-layers"])
+def test_a_run_begins_from_an_earlier_one(
+    kind: str, prepared: Prepared, finished: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `network.start` the train stage takes that run's network: its head alone, or trained on for its steps."""
+    monkeypatch.setattr(network, "TimedSteps", lambda _seconds: Counted(10))
+    session, inspected = _ready(prepared, finished, tmp_path, network__strategy=kind)
+    fit_baselines(session, inspected)
+    assert train_network(session, inspected)
+    tried = [event["name"] for event in session.journal.select("model")]
+    assert tried[-1] == (ADAPTED if kind == "last-layers" else transfer.FITTED)
+    assert load_model(session.folder.model)[1].network == ADAPTED
+    assert train_network(session, inspected)  # finished: nothing happens again
+    assert len(list(session.journal.select("model"))) == len(tried)

@@ -32,6 +32,7 @@ from epochal.training.pace import TimedSteps
 if TYPE_CHECKING:
     from epochal.stages.inspected import Inspected
     from epochal.stages.session import Session
+    from epochal.stages.transfer import Begun
 
 _STEM_IMAGES = 5000  # whitening filters of more change by less than they differ between two such samples
 _STEM_PIXELS = _STEM_IMAGES * 64 * 64  # 250 MB of them, and as many patches
@@ -39,10 +40,13 @@ _WHITENING_IMAGES, _WHITENING_BATCH = 10_000, 500
 _STATISTICS_IMAGES = 2000  # for batch-norm statistics of averaged weights: a deviation is then right to 2 % at worst
 
 
-def make_fit(session: Session, inspected: Inspected, *, facts: Facts, seconds: float) -> Fit:
-    """Build the network and join it with everything that trains it, as the recipe says."""
-    recipe, model = session.recipe, _begun(session, inspected, facts=facts)
-    optimizer, pace = optimizer_for(recipe, model), TimedSteps(seconds)
+def make_fit(
+    session: Session, inspected: Inspected, *, facts: Facts, seconds: float, begun: Begun | None = None
+) -> Fit:
+    """Build the network, or take the one that `begun` holds, and join it with everything that trains it."""
+    recipe, pace = session.recipe, TimedSteps(seconds)
+    model = inspected.runtime.place(_begun(session, inspected, facts=facts) if begun is None else begun.model())
+    optimizer = optimizer_for(recipe, model) if begun is None else begun.optimizer(recipe, model)
     penalties = penalties_for(recipe, model, optimizer=optimizer)
     average = average_for(
         recipe,

@@ -25,6 +25,7 @@ from epochal.stages.plan import Planned, plan_training
 from epochal.stages.roles import LARGE, network_for
 from epochal.stages.scoring import labels_of
 from epochal.stages.speed import images_per_second
+from epochal.stages.transfer import Begun, begin_from
 from epochal.stages.watching import Watcher, show_filters
 from epochal.tasks.multi_label import MultiLabel
 from epochal.training.checkpoint import previous
@@ -45,6 +46,7 @@ def train_network(session: Session, inspected: Inspected) -> bool:
     """Train, and put the network on disk if it beats what is there; False if there was no time for it."""
     if session.journal.finished("train"):
         return True
+    begun = begin_from(session, inspected) if session.recipe.network.start else None
     speed = images_per_second(session, inspected)
     reserved = seconds_to_evaluate(session, inspected, images_per_second=speed)
     seconds = session.left - reserved
@@ -55,13 +57,18 @@ def train_network(session: Session, inspected: Inspected) -> bool:
         left = format_duration(max(session.left - reserved, 0.0))
         session.skip("train", reason=f"{left} are left, too little to train a network")
         return False
-    with session.stage("train", title=f"Training: {planned.sentence}"):
-        facts = facts_for(
-            inspected, network_for(inspected.task, LARGE), flip=session.recipe.transforms.flip, **planned.options
-        )
-        fit = _trained(session, inspected, facts=facts, planned=planned, reserved=reserved)
-        _keep(session, inspected, fit=fit, facts=facts)
+    title = planned.sentence if begun is None else f"{begun.strategy.kind} of {session.recipe.network.start}"
+    with session.stage("train", title=f"Training: {title}"):
+        if begun is None or begun.strategy.trains:  # else its head is fitted, and the model is on disk
+            facts = _facts(session, inspected, planned=planned) if begun is None else begun.facts
+            fit = _trained(session, inspected, facts=facts, planned=planned, reserved=reserved, begun=begun)
+            _keep(session, inspected, fit=fit, facts=facts)
     return True
+
+
+def _facts(session: Session, inspected: Inspected, *, planned: Planned) -> Facts:
+    name = network_for(inspected.task, LARGE)
+    return facts_for(inspected, name, flip=session.recipe.transforms.flip, **planned.options)
 
 
 def _keep(session: Session, inspected: Inspected, *, fit: Fit, facts: Facts) -> None:
@@ -94,11 +101,19 @@ def _with_thresholds(inspected: Inspected, *, facts: Facts, evidence: Num[np.nda
     return replace(facts, task=task.describe())
 
 
-def _trained(session: Session, inspected: Inspected, *, facts: Facts, planned: Planned, reserved: float) -> Fit:
+def _trained(
+    session: Session,
+    inspected: Inspected,
+    *,
+    facts: Facts,
+    planned: Planned,
+    reserved: float,
+    begun: Begun | None = None,
+) -> Fit:
     """Train to the end; after a divergence again from the beginning, slower, in the time that is left."""
-    fit = make_fit(session, inspected, facts=facts, seconds=planned.seconds)
+    fit = make_fit(session, inspected, facts=facts, seconds=planned.seconds, begun=begun)
     if not _resume(session, fit, seconds=planned.seconds):
-        fit = make_fit(session, inspected, facts=facts, seconds=planned.seconds)
+        fit = make_fit(session, inspected, facts=facts, seconds=planned.seconds, begun=begun)
     for _ in range(_ATTEMPTS):
         if _run(session, inspected, fit=fit):
             break
@@ -108,7 +123,7 @@ def _trained(session: Session, inspected: Inspected, *, facts: Facts, planned: P
         for stale in (session.folder.checkpoint, previous(session.folder.checkpoint)):
             stale.unlink(missing_ok=True)
         seconds = min(session.left - reserved, planned.seconds)
-        fit = make_fit(session, inspected, facts=facts, seconds=max(seconds, _LEAST_SECONDS))
+        fit = make_fit(session, inspected, facts=facts, seconds=max(seconds, _LEAST_SECONDS), begun=begun)
     return fit
 
 
