@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -47,11 +47,11 @@ def _regression(session: Session, names: tuple[str, ...], train: Samples) -> Tas
     return Regression.of(names, train.targets, periods=_circles(session, names, train=train))
 
 
-def _circles(session: Session, names: tuple[str, ...], *, train: Samples) -> list[Circle | None]:
+def _circles(session: Session, names: tuple[str, ...], *, train: Samples) -> Sequence[Circle | float | None]:
     """The circle on which each column of values lies, if any: as the user says, or as the images do."""
     asked = session.recipe.data.period
     if asked and "data.period" in session.chosen:
-        return [Circle(period=asked) if asked > 0 else None] * len(names)
+        return [asked if asked > 0 else None] * len(names)  # where a circle begins follows from its values
     known = session.journal.measured("data.circles")
     if known is None:
         known = _find_circles(session, names, train=train)
